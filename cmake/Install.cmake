@@ -1,0 +1,11 @@
+# The daemons may be executed but not read: a process made from a file that its
+# user cannot read is undumpable from its first instruction.
+install(TARGETS countersign countersign-run RUNTIME
+	DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS mcpd ledgerd writerd RUNTIME
+	DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/countersign
+	PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_EXECUTE
+	WORLD_EXECUTE)
+install(DIRECTORY schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/schemas)
+install(DIRECTORY docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}
+	FILES_MATCHING PATTERN "*.[1-8]")

@@ -1,0 +1,19 @@
+/*
+ * Functions that nobody may call, forced into every translation unit: they
+ * overflow, hide errors, start shells or read the environment behind our back.
+ * common/proc/envclean.c, which owns the environment, defines CS_ENV_OWNER.
+ */
+#ifndef CS_COMMON_BASE_BANNED_H
+#define CS_COMMON_BASE_BANNED_H
+
+/* Declare them first, so that the poison meets only our own code. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets
+#pragma GCC poison atoi atol atof strtok system popen tmpnam mktemp
+#pragma GCC poison rand srand random asctime ctime gmtime localtime
+
+#endif

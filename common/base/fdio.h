@@ -1,0 +1,47 @@
+/*
+ * Descriptors: whole reads and writes with a deadline, files read under rules.
+ */
+#ifndef CS_COMMON_BASE_FDIO_H
+#define CS_COMMON_BASE_FDIO_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/base/buf.h"
+
+struct err;
+
+int fd_set_nonblocking(int fd);
+int fd_set_cloexec(int fd, bool on);
+
+/* Close *fd if it is open and set it to -1. */
+void fd_close(int *fd);
+
+/*
+ * Wait until `fd` is ready for `events` (poll's) or the monotonic deadline
+ * passes: 0, CS_E_TIMEOUT or CS_E_IO. A deadline of -1 waits for ever.
+ */
+int fd_wait(int fd, short events, int64_t deadline_ms);
+
+/* Read exactly `len` bytes: 0, CS_E_EOF, CS_E_TIMEOUT or CS_E_IO. */
+int fd_read_exact(int fd, void *out, size_t len, int64_t deadline_ms);
+
+/* Write everything: 0, CS_E_EOF (peer gone), CS_E_TIMEOUT or CS_E_IO. */
+int fd_write_all(int fd, const void *data, size_t len, int64_t deadline_ms);
+
+/* Append the rest of `fd`, at most `max` bytes (CS_E_TOO_LARGE beyond). */
+int fd_read_rest(int fd, size_t max, struct buf *out, struct err *e);
+
+/*
+ * Read a regular file that only root or the caller's user may have written:
+ * not group- or world-writable, not a link in its last component, at most `max`
+ * bytes. Anything else is refused and *e says how to mend it.
+ */
+int file_read_trusted(const char *path, size_t max, struct buf *out,
+    struct err *e);
+
+/* Replace `path` atomically (temporary file, fsync, rename, fsync folder). */
+int file_write_atomic(const char *path, const void *data, size_t len,
+    mode_t mode, struct err *e);
+
+#endif
