@@ -14,6 +14,6 @@
 
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets
 #pragma GCC poison atoi atol atof strtok system popen tmpnam mktemp
-#pragma GCC poison rand srand random asctime ctime gmtime localtime
+#pragma GCC poison rand srand asctime ctime gmtime localtime
 
 #endif

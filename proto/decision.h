@@ -1,0 +1,36 @@
+/*
+ * A decision: the statement that a named reviewer approved or rejected exactly
+ * these bytes under exactly this contract, signed by ledgerd when it records it.
+ * A row that somebody put into the file without the key counts for nothing.
+ */
+#ifndef CS_PROTO_DECISION_H
+#define CS_PROTO_DECISION_H
+
+#include <stdint.h>
+
+#include "common/base/json_out.h"
+#include "common/crypto/verify.h"
+#include "proto/messages.h"
+
+struct decision {
+	enum decision_action action;
+	struct span proposal_id;
+	int64_t proposal_version;
+	struct span proposal_hash;
+	struct span contract_digest;
+	struct span user; /* reviewer's OS user name */
+	int64_t uid;
+	struct span role;   /* the required role that was met; empty: none */
+	struct span reason; /* empty: none given */
+	int64_t issued_us;  /* ms precision in the text */
+	int64_t expires_us;
+};
+
+/* countersign.decision.v1 as compact JSON, appended to `out`. */
+void decision_build(const struct decision *d, struct buf *out);
+
+/* Parse exactly that document (untrusted); CS_E_INVALID otherwise. */
+int decision_parse(struct span statement, struct arena *a, struct decision *out,
+    struct err *e);
+
+#endif

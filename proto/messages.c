@@ -1,0 +1,202 @@
+#include "proto/messages.h"
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/str.h"
+#include "common/base/xalloc.h"
+#include "proto/codec.h"
+
+#define AT(type, member)      offsetof(struct type, member)
+#define BOOLEAN(t, m)	      {FIELD_BOOL, AT(t, m), 2, NULL}
+#define U32(t, m)	      {FIELD_U32, AT(t, m), 0, NULL}
+#define ENUM(t, m, end)	      {FIELD_ENUM, AT(t, m), (end), NULL}
+#define TEXT(t, m, cap)	      {FIELD_TEXT, AT(t, m), (cap), NULL}
+#define BYTES(t, m, cap)      {FIELD_BYTES, AT(t, m), (cap), NULL}
+#define FIXED(t, m, len)      {FIELD_FIXED, AT(t, m), (len), NULL}
+#define LIST(t, m, cap, item) {FIELD_LIST, AT(t, m), (cap), &item##_table}
+
+#define TABLE(name, type, ...)                                                 \
+	static const struct field name##_fields[] = {__VA_ARGS__};             \
+	static const struct field_table name##_table = {name##_fields,         \
+	    sizeof(name##_fields) / sizeof(name##_fields[0]),                  \
+	    sizeof(struct type)}
+
+TABLE(hello, msg_hello, U32(msg_hello, magic), U32(msg_hello, major),
+    U32(msg_hello, minor), U32(msg_hello, role), TEXT(msg_hello, build, 64),
+    FIXED(msg_hello, contract, 32),
+    FIXED(msg_hello, public_key, PUBLIC_KEY_LEN),
+    TEXT(msg_hello, store_owner, 64));
+
+TABLE(failure, msg_failure, TEXT(msg_failure, reason, 64),
+    TEXT(msg_failure, message, 1024), BOOLEAN(msg_failure, retryable));
+
+TABLE(document, msg_document, BOOLEAN(msg_document, more),
+    BYTES(msg_document, bytes, MSG_DOCUMENT_MAX));
+
+TABLE(scalar, named_scalar, TEXT(named_scalar, name, MSG_ID_MAX),
+    ENUM(named_scalar, value.kind, SCALAR_KINDS),
+    TEXT(named_scalar, value.text, MSG_VALUE_MAX));
+
+TABLE(call, msg_call, TEXT(msg_call, capability, MSG_ID_MAX),
+    TEXT(msg_call, tenant, MSG_NAME_MAX),
+    TEXT(msg_call, principal, MSG_NAME_MAX),
+    ENUM(msg_call, provenance, PROVENANCES),
+    LIST(msg_call, args, MSG_COLUMNS_MAX, scalar),
+    LIST(msg_call, row, MSG_COLUMNS_MAX, scalar));
+
+TABLE(recorded, msg_recorded, TEXT(msg_recorded, evidence_id, MSG_ID_MAX));
+
+TABLE(proposed, msg_proposed, TEXT(msg_proposed, proposal_id, MSG_ID_MAX),
+    U32(msg_proposed, proposal_version),
+    TEXT(msg_proposed, proposal_hash, MSG_ID_MAX),
+    TEXT(msg_proposed, evidence_id, MSG_ID_MAX),
+    TEXT(msg_proposed, state, 64), BOOLEAN(msg_proposed, created),
+    LIST(msg_proposed, patch, MSG_COLUMNS_MAX, scalar));
+
+TABLE(refuse, msg_refuse, TEXT(msg_refuse, tool, MSG_ID_MAX),
+    TEXT(msg_refuse, tenant, MSG_NAME_MAX),
+    TEXT(msg_refuse, principal, MSG_NAME_MAX),
+    ENUM(msg_refuse, provenance, PROVENANCES), TEXT(msg_refuse, code, 64),
+    TEXT(msg_refuse, message, 1024));
+
+TABLE(resource, msg_resource, ENUM(msg_resource, kind, RESOURCE_KINDS),
+    TEXT(msg_resource, id, MSG_ID_MAX),
+    TEXT(msg_resource, tenant, MSG_NAME_MAX),
+    TEXT(msg_resource, principal, MSG_NAME_MAX));
+
+TABLE(claim, msg_claim, U32(msg_claim, wait_ms));
+
+TABLE(job, msg_job, TEXT(msg_job, job_id, MSG_ID_MAX),
+    BYTES(msg_job, payload, MSG_DOCUMENT_MAX),
+    FIXED(msg_job, signature, SIGNATURE_LEN));
+
+TABLE(report, msg_report, TEXT(msg_report, job_id, MSG_ID_MAX),
+    BYTES(msg_report, receipt, 60000));
+
+TABLE(filter, msg_filter, TEXT(msg_filter, key, 64),
+    TEXT(msg_filter, value, MSG_NAME_MAX));
+
+TABLE(query, msg_query, ENUM(msg_query, kind, QUERY_KINDS),
+    U32(msg_query, limit), LIST(msg_query, filters, 24, filter));
+
+TABLE(show, msg_show, ENUM(msg_show, kind, SHOW_KINDS),
+    TEXT(msg_show, id, MSG_ID_MAX));
+
+TABLE(decide, msg_decide, TEXT(msg_decide, proposal_id, MSG_ID_MAX),
+    TEXT(msg_decide, proposal_hash, MSG_ID_MAX),
+    U32(msg_decide, proposal_version),
+    ENUM(msg_decide, action, DECISION_ACTIONS),
+    TEXT(msg_decide, reason, 4096));
+
+TABLE(apply, msg_apply, TEXT(msg_apply, proposal_id, MSG_ID_MAX),
+    BOOLEAN(msg_apply, dry_run), U32(msg_apply, wait_ms));
+
+static const struct field_table empty_table = {NULL, 0, 0};
+
+static const struct {
+	uint16_t type;
+	const struct field_table *table;
+} tables[] = {
+    {MSG_HELLO, &hello_table},
+    {MSG_FAILURE, &failure_table},
+    {MSG_PING, &empty_table},
+    {MSG_PONG, &empty_table},
+    {MSG_DOCUMENT, &document_table},
+    {MSG_READ, &call_table},
+    {MSG_RECORDED, &recorded_table},
+    {MSG_PROPOSE, &call_table},
+    {MSG_PROPOSED, &proposed_table},
+    {MSG_REFUSE, &refuse_table},
+    {MSG_RESOURCE, &resource_table},
+    {MSG_CLAIM, &claim_table},
+    {MSG_JOB, &job_table},
+    {MSG_IDLE, &empty_table},
+    {MSG_REPORT, &report_table},
+    {MSG_QUERY, &query_table},
+    {MSG_SHOW, &show_table},
+    {MSG_DECIDE, &decide_table},
+    {MSG_APPLY, &apply_table},
+};
+
+static const struct field_table *
+table_of(uint16_t type)
+{
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		if (tables[i].type == type) {
+			return tables[i].table;
+		}
+	}
+	return NULL;
+}
+
+int
+msg_encode(struct buf *out, uint16_t type, uint16_t flags, uint32_t id,
+    const void *message)
+{
+	const struct field_table *table = table_of(type);
+	size_t place = frame_begin(out, type, flags, id);
+	int rc;
+
+	cs_assert(table != NULL);
+	rc = codec_encode(table, message, out);
+	if (rc == 0 &&
+	    out->len - place - FRAME_HEADER_LEN > msg_info(type)->max_bytes) {
+		rc = CS_E_TOO_LARGE;
+	}
+	if (rc != 0) {
+		out->len = place;
+		return rc;
+	}
+	frame_end(out, place);
+	return 0;
+}
+
+int
+msg_decode(uint16_t type, struct span payload, void *message, struct arena *a)
+{
+	const struct field_table *table = table_of(type);
+
+	if (table == NULL) {
+		return CS_E_PROTOCOL;
+	}
+	return codec_decode(table, payload, message, a);
+}
+
+/* Cut a text to at most `cap` bytes without splitting a character. */
+static struct span
+cut(const char *text, size_t cap)
+{
+	struct span s = span_of(text);
+
+	while (s.len > cap || !utf8_is_valid(s)) {
+		s.len = s.len > cap ? cap : s.len - 1;
+	}
+	return s;
+}
+
+void
+msg_encode_failure(struct buf *out, uint32_t id, const char *reason,
+    const char *message, bool retryable)
+{
+	struct msg_failure m = {.reason = cut(reason, 64),
+	    .message = cut(message, 1024),
+	    .retryable = retryable};
+
+	cs_assert(msg_encode(out, MSG_FAILURE, FRAME_REPLY | FRAME_ERROR, id,
+		      &m) == 0);
+}
+
+const char *
+provenance_name(enum provenance p)
+{
+	static const char *const names[] = {"environment", "static_dev",
+	    "trusted_session"};
+
+	return p < PROVENANCES ? names[p] : "unknown";
+}
+
+const char *
+decision_name(enum decision_action action)
+{
+	return action == DECISION_APPROVE ? "approve" : "reject";
+}

@@ -1,0 +1,184 @@
+/*
+ * The messages as C structs, one field table each in messages.c. Every field is
+ * always present, in this order. Texts and bytes are borrowed from the
+ * payload; lists live in the arena given to msg_decode.
+ */
+#ifndef CS_PROTO_MESSAGES_H
+#define CS_PROTO_MESSAGES_H
+
+#include <stdint.h>
+
+#include "common/base/scalar.h"
+#include "common/crypto/verify.h"
+#include "proto/authority.h"
+#include "proto/frame.h"
+
+struct arena;
+struct err;
+
+#define MSG_ID_MAX	200U	/* ids of proposals, jobs, evidence */
+#define MSG_NAME_MAX	512U	/* tenants, principals, names */
+#define MSG_VALUE_MAX	262144U /* one column value */
+#define MSG_COLUMNS_MAX 512U
+#define MSG_DOCUMENT_MAX 524288U
+
+/* Where tenant and principal came from; never the model. */
+enum provenance {
+	PROVENANCE_ENVIRONMENT,
+	PROVENANCE_STATIC_DEV,
+	PROVENANCE_TRUSTED_SESSION,
+	PROVENANCES
+};
+
+struct msg_hello {
+	uint32_t magic;
+	uint32_t major;
+	uint32_t minor;
+	uint32_t role; /* enum proto_role */
+	struct span build;
+	uint8_t contract[32];
+	/* ledgerd fills these in its answer; others send zeros and "". */
+	uint8_t public_key[PUBLIC_KEY_LEN];
+	struct span store_owner;
+};
+
+struct msg_failure {
+	struct span reason;  /* upper-case word */
+	struct span message; /* for people */
+	bool retryable;
+};
+
+struct msg_document {
+	bool more; /* another DOCUMENT with the same id follows */
+	struct span bytes;
+};
+
+struct scalar_list {
+	struct named_scalar *items;
+	uint32_t count;
+};
+
+/* READ and PROPOSE: what a tool call asked and what the source answered. */
+struct msg_call {
+	struct span capability;
+	struct span tenant;
+	struct span principal;
+	uint32_t provenance;
+	struct scalar_list args;
+	struct scalar_list row; /* read_columns, in contract order */
+};
+
+struct msg_recorded {
+	struct span evidence_id; /* "" for a refusal */
+};
+
+struct msg_proposed {
+	struct span proposal_id;
+	uint32_t proposal_version;
+	struct span proposal_hash; /* "sha256:…" */
+	struct span evidence_id;
+	struct span state; /* 0.1.1's proposal state, "pending_review" when new */
+	bool created;	   /* false: the identical pending one was returned */
+	struct scalar_list patch;
+};
+
+struct msg_refuse {
+	struct span tool; /* as the model spelled it, cut to fit */
+	struct span tenant;
+	struct span principal;
+	uint32_t provenance;
+	struct span code;    /* ARGUMENT_TOO_LONG … */
+	struct span message; /* the safe sentence that is answered */
+};
+
+enum resource_kind { RESOURCE_PROPOSAL, RESOURCE_EVIDENCE, RESOURCE_REPLAY,
+	RESOURCE_KINDS };
+
+struct msg_resource {
+	uint32_t kind; /* enum resource_kind */
+	struct span id;
+	struct span tenant;
+	struct span principal;
+};
+
+struct msg_claim {
+	uint32_t wait_ms; /* IDLE after this long without a job */
+};
+
+struct msg_job {
+	struct span job_id;
+	struct span payload; /* countersign.job.v1, the signed bytes */
+	uint8_t signature[SIGNATURE_LEN];
+};
+
+struct msg_report {
+	struct span job_id;
+	struct span receipt; /* synapsor.execution-receipt.v1 */
+};
+
+enum query_kind { QUERY_PROPOSALS, QUERY_EVENTS, QUERY_RECEIPTS, QUERY_EVIDENCE,
+	QUERY_AUDIT, QUERY_REPLAYS, QUERY_KINDS };
+
+struct msg_filter {
+	struct span key; /* "tenant", "state", "from" … */
+	struct span value;
+};
+
+struct filter_list {
+	struct msg_filter *items;
+	uint32_t count;
+};
+
+struct msg_query {
+	uint32_t kind; /* enum query_kind */
+	uint32_t limit;
+	struct filter_list filters;
+};
+
+enum show_kind { SHOW_PROPOSAL, SHOW_REPLAY, SHOW_EVIDENCE, SHOW_RECEIPT,
+	SHOW_AUDIT, SHOW_JOB, SHOW_VERIFY, SHOW_HEALTH, SHOW_KINDS };
+
+struct msg_show {
+	uint32_t kind;	/* enum show_kind */
+	struct span id; /* "latest" where it makes sense */
+};
+
+enum decision_action { DECISION_APPROVE, DECISION_REJECT, DECISION_ACTIONS };
+
+struct msg_decide {
+	struct span proposal_id;
+	struct span proposal_hash; /* what the reviewer saw */
+	uint32_t proposal_version;
+	uint32_t action; /* enum decision_action */
+	struct span reason;
+};
+
+struct msg_apply {
+	struct span proposal_id;
+	bool dry_run;
+	uint32_t wait_ms;
+};
+
+/*
+ * Append a whole frame: header and encoded payload of *message, whose type is
+ * `type`. Violating a cap of our own tables is a bug for fixed fields and
+ * CS_E_TOO_LARGE for texts, bytes and lists; then nothing is appended.
+ */
+int msg_encode(struct buf *out, uint16_t type, uint16_t flags, uint32_t id,
+    const void *message);
+
+/*
+ * Decode an untrusted payload into *message (the struct of `type`). Every field
+ * present, in order, in its cap, no trailing bytes; else CS_E_PROTOCOL.
+ */
+int msg_decode(uint16_t type, struct span payload, void *message,
+    struct arena *a);
+
+/* Encode a FAILURE with FRAME_REPLY | FRAME_ERROR. Long messages are cut. */
+void msg_encode_failure(struct buf *out, uint32_t id, const char *reason,
+    const char *message, bool retryable);
+
+const char *provenance_name(enum provenance p);
+const char *decision_name(enum decision_action action);
+
+#endif
