@@ -1,0 +1,132 @@
+#include "common/db/pg_session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/err.h"
+#include "common/base/xalloc.h"
+
+#define DEFAULT_STATEMENT_TIMEOUT_MS 10000
+
+/*
+ * search_path is empty, so only schema-qualified names and pg_catalog can be
+ * reached; the formats are those that pg_value.c reads.
+ */
+static const char fixed_options[] = "-c TimeZone=UTC -c DateStyle=ISO,YMD "
+				    "-c IntervalStyle=postgres "
+				    "-c bytea_output=hex "
+				    "-c extra_float_digits=1 "
+				    "-c standard_conforming_strings=on "
+				    "-c search_path=";
+
+static void
+format_options(const struct pg_session *session, char *out, size_t size)
+{
+	int64_t timeout = session->statement_timeout_ms;
+	int n = 0;
+
+	if (timeout <= 0)
+		timeout = DEFAULT_STATEMENT_TIMEOUT_MS;
+	n = snprintf(out, size,
+	    "-c default_transaction_read_only=%s "
+	    "-c statement_timeout=%" PRId64 " -c lock_timeout=%" PRId64
+	    " -c idle_in_transaction_session_timeout=%" PRId64 " %s",
+	    session->read_only ? "on" : "off", timeout,
+	    session->lock_timeout_ms, timeout + 5000, fixed_options);
+	cs_assert(n > 0 && (size_t)n < size);
+}
+
+static void
+add(struct pg_conninfo *info, size_t *n, const char *keyword, const char *value)
+{
+	cs_assert(*n + 1 < PG_SESSION_PARAMS);
+	info->keywords[*n] = keyword;
+	info->values[*n] = value;
+	*n += 1;
+}
+
+void
+pg_conninfo_build(const struct pg_url *url, const struct pg_session *session,
+    struct pg_conninfo *out)
+{
+	size_t n = 0;
+	int part = 0;
+
+	memset(out, 0, sizeof(*out));
+	format_options(session, out->options, sizeof(out->options));
+	/* A path below a file cannot exist, so no password file is read. */
+	add(out, &n, "passfile", "/dev/null/none");
+	add(out, &n, "client_encoding", "UTF8");
+	add(out, &n, "options", out->options);
+	add(out, &n, "gssencmode", "disable");
+	for (part = 0; part < PG_URL_PARTS; part++)
+		if (url->part[part] != NULL)
+			add(out, &n, pg_url_keyword((enum pg_url_part)part),
+			    url->part[part]);
+	if (url->part[PG_URL_HOST] == NULL)
+		add(out, &n, "host", "localhost");
+	if (url->part[PG_URL_PORT] == NULL)
+		add(out, &n, "port", "5432");
+	if (url->part[PG_URL_CONNECT_TIMEOUT] == NULL)
+		add(out, &n, "connect_timeout", "5");
+	if (url->part[PG_URL_APPLICATION_NAME] == NULL)
+		add(out, &n, "application_name", session->application_name);
+}
+
+/* Notices may quote row values; they never reach our log. */
+static void
+drop_notice(void *arg, const PGresult *result)
+{
+	(void)arg;
+	(void)result;
+}
+
+static int
+start(struct span text, const struct pg_session *session,
+    PGconn *(*connect)(const char *const *, const char *const *, int),
+    PGconn **out, struct err *e)
+{
+	struct pg_url url;
+	struct pg_conninfo info;
+	int r = pg_url_parse(text, &url, e);
+
+	*out = NULL;
+	if (r == 0) {
+		pg_conninfo_build(&url, session, &info);
+		*out = connect(info.keywords, info.values, 0);
+		if (*out == NULL)
+			r = err_set(e, CS_E_NOMEM, NULL, "no memory");
+	}
+	pg_url_clear(&url);
+	if (r != 0)
+		return r;
+	PQsetNoticeReceiver(*out, drop_notice, NULL);
+	if (PQstatus(*out) != CONNECTION_BAD)
+		return 0;
+	r = err_set(e, CS_E_UNAVAILABLE, "DATABASE_UNAVAILABLE", "%s",
+	    PQerrorMessage(*out));
+	pg_close(out);
+	return r;
+}
+
+int
+pg_connect_start(struct span url, const struct pg_session *session,
+    PGconn **out, struct err *e)
+{
+	return start(url, session, PQconnectStartParams, out, e);
+}
+
+int
+pg_connect(struct span url, const struct pg_session *session, PGconn **out,
+    struct err *e)
+{
+	return start(url, session, PQconnectdbParams, out, e);
+}
+
+void
+pg_close(PGconn **conn)
+{
+	if (*conn != NULL)
+		PQfinish(*conn);
+	*conn = NULL;
+}
