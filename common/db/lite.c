@@ -26,12 +26,14 @@ decode_path(struct span raw, struct arena *a)
 		if (raw.ptr[i] == '%') {
 			if (i + 2 >= raw.len ||
 			    hex_decode((struct span){raw.ptr + i + 1, 2},
-				&out[used], 1) != 0)
+				&out[used], 1) != 0) {
 				return NULL;
+			}
 			i += 2;
 		}
-		if ((unsigned char)out[used] < 0x20)
+		if ((unsigned char)out[used] < 0x20) {
 			return NULL;
+		}
 	}
 	out[used] = '\0';
 	return out;
@@ -43,25 +45,29 @@ lite_url_path(
 {
 	struct span path = {url.ptr + 7, url.len - 7};
 
-	if (!lite_url_is(url))
+	if (!lite_url_is(url)) {
 		return err_set(e, CS_E_CONFIG, REASON,
 		    "database URL: must start with sqlite:");
+	}
 	if (path.len >= 2 && path.ptr[0] == '/' && path.ptr[1] == '/') {
 		path.ptr += 2;
 		path.len -= 2;
-		if (path.len == 0 || path.ptr[0] != '/')
+		if (path.len == 0 || path.ptr[0] != '/') {
 			return err_set(e, CS_E_CONFIG, REASON,
 			    "database URL: write sqlite:///path, a host "
 			    "makes no sense");
+		}
 	}
 	if (path.len == 0 || memchr(path.ptr, '?', path.len) != NULL ||
-	    memchr(path.ptr, '#', path.len) != NULL)
+	    memchr(path.ptr, '#', path.len) != NULL) {
 		return err_set(e, CS_E_CONFIG, REASON,
 		    "database URL: a path without parameters is needed");
+	}
 	*path_out = decode_path(path, a);
-	if (*path_out == NULL || strcmp(*path_out, ":memory:") == 0)
+	if (*path_out == NULL || strcmp(*path_out, ":memory:") == 0) {
 		return err_set(e, CS_E_CONFIG, REASON,
 		    "database URL: the path cannot be used");
+	}
 	return 0;
 }
 
@@ -99,8 +105,9 @@ lite_open(const char *path, enum lite_mode mode, int busy_ms, sqlite3 **out,
 			: "PRAGMA foreign_keys=1; PRAGMA schema_version",
 		    NULL, NULL, NULL);
 	}
-	if (r == SQLITE_OK)
+	if (r == SQLITE_OK) {
 		return 0;
+	}
 	err_set(e, CS_E_UNAVAILABLE, "DATABASE_UNAVAILABLE", "%s: %s", path,
 	    *out == NULL ? "no memory" : sqlite3_errmsg(*out));
 	lite_close(out);

@@ -42,8 +42,9 @@ static int
 take_text(struct span text, struct arena *a, struct scalar *out)
 {
 	if (!utf8_is_valid(text) ||
-	    (text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL))
+	    (text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL)) {
 		return CS_E_INVALID;
+	}
 	*out = (struct scalar){SCALAR_TEXT, arena_span(a, text)};
 	return 0;
 }
@@ -75,9 +76,10 @@ lite_column_scalar(sqlite3_stmt *stmt, int column, struct arena *a,
 		take_blob(column_bytes(stmt, column), a, out);
 		break;
 	case SQLITE_TEXT:
-		if (take_text(column_bytes(stmt, column), a, out) != 0)
+		if (take_text(column_bytes(stmt, column), a, out) != 0) {
 			return err_set(e, CS_E_INVALID, "VALUE_UNSUPPORTED",
 			    "a column holds text that is not UTF-8");
+		}
 		break;
 	default:
 		break;
@@ -92,10 +94,12 @@ bind_number(sqlite3_stmt *stmt, int index, struct span text)
 	int64_t whole = 0;
 	double value = 0;
 
-	if (json_int64(text, &whole) == 0)
+	if (json_int64(text, &whole) == 0) {
 		return sqlite3_bind_int64(stmt, index, whole);
-	if (text.len >= sizeof(digits))
+	}
+	if (text.len >= sizeof(digits)) {
 		return SQLITE_TOOBIG;
+	}
 	memcpy(digits, text.ptr, text.len);
 	digits[text.len] = '\0';
 	value = strtod(digits, NULL);

@@ -25,8 +25,9 @@ format_options(const struct pg_session *session, char *out, size_t size)
 	int64_t timeout = session->statement_timeout_ms;
 	int n = 0;
 
-	if (timeout <= 0)
+	if (timeout <= 0) {
 		timeout = DEFAULT_STATEMENT_TIMEOUT_MS;
+	}
 	n = snprintf(out, size,
 	    "-c default_transaction_read_only=%s "
 	    "-c statement_timeout=%" PRId64 " -c lock_timeout=%" PRId64
@@ -59,18 +60,24 @@ pg_conninfo_build(const struct pg_url *url, const struct pg_session *session,
 	add(out, &n, "client_encoding", "UTF8");
 	add(out, &n, "options", out->options);
 	add(out, &n, "gssencmode", "disable");
-	for (part = 0; part < PG_URL_PARTS; part++)
-		if (url->part[part] != NULL)
+	for (part = 0; part < PG_URL_PARTS; part++) {
+		if (url->part[part] != NULL) {
 			add(out, &n, pg_url_keyword((enum pg_url_part)part),
 			    url->part[part]);
-	if (url->part[PG_URL_HOST] == NULL)
+		}
+	}
+	if (url->part[PG_URL_HOST] == NULL) {
 		add(out, &n, "host", "localhost");
-	if (url->part[PG_URL_PORT] == NULL)
+	}
+	if (url->part[PG_URL_PORT] == NULL) {
 		add(out, &n, "port", "5432");
-	if (url->part[PG_URL_CONNECT_TIMEOUT] == NULL)
+	}
+	if (url->part[PG_URL_CONNECT_TIMEOUT] == NULL) {
 		add(out, &n, "connect_timeout", "5");
-	if (url->part[PG_URL_APPLICATION_NAME] == NULL)
+	}
+	if (url->part[PG_URL_APPLICATION_NAME] == NULL) {
 		add(out, &n, "application_name", session->application_name);
+	}
 }
 
 /* Notices may quote row values; they never reach our log. */
@@ -94,15 +101,18 @@ start(struct span text, const struct pg_session *session,
 	if (r == 0) {
 		pg_conninfo_build(&url, session, &info);
 		*out = connect(info.keywords, info.values, 0);
-		if (*out == NULL)
+		if (*out == NULL) {
 			r = err_set(e, CS_E_NOMEM, NULL, "no memory");
+		}
 	}
 	pg_url_clear(&url);
-	if (r != 0)
+	if (r != 0) {
 		return r;
+	}
 	PQsetNoticeReceiver(*out, drop_notice, NULL);
-	if (PQstatus(*out) != CONNECTION_BAD)
+	if (PQstatus(*out) != CONNECTION_BAD) {
 		return 0;
+	}
 	r = err_set(e, CS_E_UNAVAILABLE, "DATABASE_UNAVAILABLE", "%s",
 	    PQerrorMessage(*out));
 	pg_close(out);
@@ -126,7 +136,8 @@ pg_connect(struct span url, const struct pg_session *session, PGconn **out,
 void
 pg_close(PGconn **conn)
 {
-	if (*conn != NULL)
+	if (*conn != NULL) {
 		PQfinish(*conn);
+	}
 	*conn = NULL;
 }

@@ -38,8 +38,9 @@ take_scheme(struct span *s, const char *scheme)
 {
 	size_t len = strlen(scheme);
 
-	if (s->len < len || memcmp(s->ptr, scheme, len) != 0)
+	if (s->len < len || memcmp(s->ptr, scheme, len) != 0) {
 		return false;
+	}
 	s->ptr += len;
 	s->len -= len;
 	return true;
@@ -55,12 +56,15 @@ pg_url_is(struct span text)
 static int
 hex_digit(char c)
 {
-	if (c >= '0' && c <= '9')
+	if (c >= '0' && c <= '9') {
 		return c - '0';
-	if (c >= 'a' && c <= 'f')
+	}
+	if (c >= 'a' && c <= 'f') {
 		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
+	}
+	if (c >= 'A' && c <= 'F') {
 		return c - 'A' + 10;
+	}
 	return -1;
 }
 
@@ -73,10 +77,12 @@ decode_byte(struct span raw, size_t *i, char *out)
 
 	*out = raw.ptr[*i];
 	*i += 1;
-	if (*out != '%')
+	if (*out != '%') {
 		return (unsigned char)*out < 0x20 ? CS_E_INVALID : 0;
-	if (*i + 2 > raw.len)
+	}
+	if (*i + 2 > raw.len) {
 		return CS_E_INVALID;
+	}
 	high = hex_digit(raw.ptr[*i]);
 	low = hex_digit(raw.ptr[*i + 1]);
 	*i += 2;
@@ -92,20 +98,24 @@ set_part(
 	char *start = url->text + url->used;
 	size_t i = 0;
 
-	if (url->part[part] != NULL)
+	if (url->part[part] != NULL) {
 		return err_set(e, CS_E_CONFIG, REASON,
 		    "database URL: %s is given twice", keywords[part]);
-	if (raw.len == 0)
+	}
+	if (raw.len == 0) {
 		return 0;
-	if (raw.len + 1 > sizeof(url->text) - url->used)
+	}
+	if (raw.len + 1 > sizeof(url->text) - url->used) {
 		return err_set(
 		    e, CS_E_CONFIG, REASON, "database URL: too long");
+	}
 	while (i < raw.len) {
-		if (decode_byte(raw, &i, &url->text[url->used]) != 0)
+		if (decode_byte(raw, &i, &url->text[url->used]) != 0) {
 			return err_set(e, CS_E_CONFIG, REASON,
 			    "database URL: bad character or percent escape "
 			    "in %s",
 			    keywords[part]);
+		}
 		url->used++;
 	}
 	url->text[url->used++] = '\0';
@@ -142,9 +152,10 @@ parse_host(struct pg_url *url, struct span hostport, struct err *e)
 		port.len--;
 		host = cut(&port, ']');
 		if (host.ptr + host.len == hostport.ptr + hostport.len ||
-		    (port.len > 0 && port.ptr[0] != ':'))
+		    (port.len > 0 && port.ptr[0] != ':')) {
 			return err_set(e, CS_E_CONFIG, REASON,
 			    "database URL: bad address in brackets");
+		}
 		(void)cut(&port, ':');
 	} else {
 		host = cut(&port, ':');
@@ -162,16 +173,18 @@ parse_authority(struct pg_url *url, struct span authority, struct err *e)
 	int r = 0;
 
 	/* The last "@" ends the user part: some people forget to escape it. */
-	while (at > 0 && authority.ptr[at - 1] != '@')
+	while (at > 0 && authority.ptr[at - 1] != '@') {
 		at--;
+	}
 	if (at > 0) {
 		struct span password = {authority.ptr, at - 1};
 
 		rest = (struct span){authority.ptr + at, authority.len - at};
 		user = cut(&password, ':');
 		r = set_part(url, PG_URL_USER, user, e);
-		if (r == 0)
+		if (r == 0) {
 			r = set_part(url, PG_URL_PASSWORD, password, e);
+		}
 	}
 	return r != 0 ? r : parse_host(url, rest, e);
 }
@@ -185,16 +198,19 @@ parse_query(struct pg_url *url, struct span query, struct err *e)
 		int part = 0;
 		int r = 0;
 
-		while (part < PG_URL_PARTS && !span_is(name, keywords[part]))
+		while (part < PG_URL_PARTS && !span_is(name, keywords[part])) {
 			part++;
-		if (part == PG_URL_PARTS)
+		}
+		if (part == PG_URL_PARTS) {
 			return err_set(e, CS_E_CONFIG, REASON,
 			    "database URL: parameter \"%.*s\" is not "
 			    "supported",
 			    name.len > 40 ? 40 : (int)name.len, name.ptr);
+		}
 		r = set_part(url, (enum pg_url_part)part, value, e);
-		if (r != 0)
+		if (r != 0) {
 			return r;
+		}
 	}
 	return 0;
 }
@@ -207,22 +223,28 @@ check_parts(const struct pg_url *url, struct err *e)
 	const char *mode = url->part[PG_URL_SSLMODE];
 	size_t i = 0;
 
-	if (port != NULL && str_to_number(port, 65535) < 1)
+	if (port != NULL && str_to_number(port, 65535) < 1) {
 		return err_set(
 		    e, CS_E_CONFIG, REASON, "database URL: bad port");
-	if (host != NULL && strchr(host, ',') != NULL)
+	}
+	if (host != NULL && strchr(host, ',') != NULL) {
 		return err_set(e, CS_E_CONFIG, REASON,
 		    "database URL: a list of hosts is not supported");
+	}
 	while (mode != NULL && i < sizeof(sslmodes) / sizeof(sslmodes[0]) &&
-	       strcmp(mode, sslmodes[i]) != 0)
+	       strcmp(mode, sslmodes[i]) != 0) {
 		i++;
-	if (i == sizeof(sslmodes) / sizeof(sslmodes[0]))
+	}
+	if (i == sizeof(sslmodes) / sizeof(sslmodes[0])) {
 		return err_set(
 		    e, CS_E_CONFIG, REASON, "database URL: unknown sslmode");
+	}
 	/* libpq falls back to the user's name, which says nothing here. */
-	if (url->part[PG_URL_USER] == NULL || url->part[PG_URL_DBNAME] == NULL)
+	if (url->part[PG_URL_USER] == NULL ||
+	    url->part[PG_URL_DBNAME] == NULL) {
 		return err_set(e, CS_E_CONFIG, REASON,
 		    "database URL: user and database must be given");
+	}
 	return 0;
 }
 
@@ -236,17 +258,20 @@ pg_url_parse(struct span text, struct pg_url *out, struct err *e)
 
 	memset(out, 0, sizeof(*out));
 	if (!take_scheme(&path, "postgres://") &&
-	    !take_scheme(&path, "postgresql://"))
+	    !take_scheme(&path, "postgresql://")) {
 		return err_set(e, CS_E_CONFIG, REASON,
 		    "database URL: must start with postgres://");
+	}
 	query = path;
 	path = cut(&query, '?');
 	authority = cut(&path, '/');
 	r = parse_authority(out, authority, e);
-	if (r == 0)
+	if (r == 0) {
 		r = set_part(out, PG_URL_DBNAME, path, e);
-	if (r == 0)
+	}
+	if (r == 0) {
 		r = parse_query(out, query, e);
+	}
 	return r != 0 ? r : check_parts(out, e);
 }
 
@@ -273,7 +298,8 @@ pg_url_port(const struct pg_url *url)
 	const char *host = url->part[PG_URL_HOST];
 	const char *port = url->part[PG_URL_PORT];
 
-	if (host != NULL && host[0] == '/')
+	if (host != NULL && host[0] == '/') {
 		return 0;
+	}
 	return port == NULL ? 5432U : (unsigned)str_to_number(port, 65535);
 }

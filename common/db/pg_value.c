@@ -22,8 +22,9 @@ typedef int (*convert_fn)(
 static int
 convert_text(struct span text, struct arena *a, struct scalar *out)
 {
-	if (!utf8_is_valid(text))
+	if (!utf8_is_valid(text)) {
 		return CS_E_INVALID;
+	}
 	*out = (struct scalar){SCALAR_TEXT, arena_span(a, text)};
 	return 0;
 }
@@ -43,9 +44,10 @@ convert_number(struct span text, struct arena *a, struct scalar *out)
 	struct buf number = BUF_INIT;
 	int r = json_number_canonical(text, &number);
 
-	if (r == 0)
+	if (r == 0) {
 		*out = (struct scalar){
 		    SCALAR_NUMBER, arena_span(a, buf_as_span(&number))};
+	}
 	buf_clear(&number);
 	/* NaN and infinities are no JSON numbers. */
 	return r == 0 ? 0 : convert_text(text, a, out);
@@ -60,8 +62,9 @@ has_shape(struct span text, const char *shape)
 	for (i = 0; shape[i] != '\0'; i++) {
 		char c = i < text.len ? text.ptr[i] : '\0';
 
-		if (shape[i] == '0' ? c < '0' || c > '9' : c != shape[i])
+		if (shape[i] == '0' ? c < '0' || c > '9' : c != shape[i]) {
 			return false;
+		}
 	}
 	return true;
 }
@@ -80,11 +83,13 @@ convert_time(struct span text, struct arena *a, struct scalar *out,
 
 	if (!has_shape(text, "0000-00-00 00:00:00") ||
 	    text.len < 19 + zone_len ||
-	    memcmp(text.ptr + text.len - zone_len, zone, zone_len) != 0)
+	    memcmp(text.ptr + text.len - zone_len, zone, zone_len) != 0) {
 		return convert_text(text, a, out);
+	}
 	digits = text.len - zone_len - 19;
-	if (digits == 1 || digits > 7 || (digits > 0 && text.ptr[19] != '.'))
+	if (digits == 1 || digits > 7 || (digits > 0 && text.ptr[19] != '.')) {
 		return convert_text(text, a, out);
+	}
 	iso = arena_printf(a, "%.10sT%.8s%.*s%.*s%s", text.ptr, text.ptr + 11,
 	    (int)digits, text.ptr + 19, digits == 0 ? 0 : (int)(7 - digits),
 	    "000000", suffix);
@@ -125,11 +130,14 @@ pg_value_scalar(Oid oid, struct span text, struct arena *a, struct scalar *out,
 	convert_fn convert = convert_text;
 	size_t i = 0;
 
-	for (i = 0; i < sizeof(conversions) / sizeof(conversions[0]); i++)
-		if ((Oid)conversions[i].oid == oid)
+	for (i = 0; i < sizeof(conversions) / sizeof(conversions[0]); i++) {
+		if ((Oid)conversions[i].oid == oid) {
 			convert = conversions[i].convert;
-	if (convert(text, a, out) == 0)
+		}
+	}
+	if (convert(text, a, out) == 0) {
 		return 0;
+	}
 	return err_set(e, CS_E_INVALID, "VALUE_UNSUPPORTED",
 	    "a column holds bytes that are not UTF-8 text");
 }
@@ -152,7 +160,8 @@ pg_result_scalar(const PGresult *result, int row, int column, struct arena *a,
 const char *
 pg_param_text(struct scalar value, struct arena *a)
 {
-	if (value.kind == SCALAR_NULL)
+	if (value.kind == SCALAR_NULL) {
 		return NULL;
+	}
 	return arena_strndup(a, value.text.ptr, value.text.len);
 }
