@@ -1,0 +1,37 @@
+/*
+ * Credentials reach a process after it became undumpable, from one of two
+ * places: a file $CREDENTIALS_DIRECTORY/<name> (service manager) or the
+ * bootstrap channel (countersign-run). Never argv, never the environment.
+ */
+#ifndef CS_COMMON_PROC_CREDENTIALS_H
+#define CS_COMMON_PROC_CREDENTIALS_H
+
+#include <stddef.h>
+
+struct err;
+struct secret;
+
+struct credential {
+	const char *name;     /* set by the caller, borrowed, distinct */
+	struct secret *value; /* filled; NULL: was not delivered */
+};
+
+/*
+ * Read <folder>/<name> into *out. A file that is not there leaves NULL and is
+ * no error. Names with anything but [A-Za-z0-9_.-] are refused.
+ */
+int credential_from_folder(
+    const char *folder, const char *name, struct secret **out, struct err *e);
+
+/* Fill the whole list from a folder. */
+int credentials_from_folder(
+    const char *folder, struct credential *list, size_t count, struct err *e);
+
+/* Say READY, receive until GO. A name that is not in the list is an error. */
+int credentials_from_channel(
+    int fd, struct credential *list, size_t count, struct err *e);
+
+/* Free every value. */
+void credentials_clear(struct credential *list, size_t count);
+
+#endif
