@@ -64,8 +64,8 @@ static void
 skip_space(struct scanner *s)
 {
 	while (s->pos < s->len &&
-	    (s->text[s->pos] == ' ' || s->text[s->pos] == '\t' ||
-		s->text[s->pos] == '\n' || s->text[s->pos] == '\r')) {
+	       (s->text[s->pos] == ' ' || s->text[s->pos] == '\t' ||
+		   s->text[s->pos] == '\n' || s->text[s->pos] == '\r')) {
 		s->pos++;
 	}
 }
@@ -81,10 +81,10 @@ hex4(const char *text, size_t pos, size_t len)
 	}
 	for (size_t i = pos; i < pos + 4; i++) {
 		char c = text[i];
-		int digit = c >= '0' && c <= '9' ? c - '0'
-		    : c >= 'a' && c <= 'f'	 ? c - 'a' + 10
-		    : c >= 'A' && c <= 'F'	 ? c - 'A' + 10
-						 : -1;
+		int digit = c >= '0' && c <= '9'   ? c - '0'
+			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+						   : -1;
 		if (digit < 0) {
 			return -1;
 		}
@@ -112,9 +112,9 @@ scan_unicode(struct scanner *s)
 	}
 	if (code >= 0xd800 && code <= 0xdbff) {
 		int low = s->len - s->pos >= 6 && s->text[s->pos] == '\\' &&
-			s->text[s->pos + 1] == 'u'
-		    ? hex4(s->text, s->pos + 2, s->len)
-		    : -1;
+				  s->text[s->pos + 1] == 'u'
+			      ? hex4(s->text, s->pos + 2, s->len)
+			      : -1;
 		if (low < 0xdc00 || low > 0xdfff) {
 			return fail(s, "lone surrogate");
 		}
@@ -183,7 +183,7 @@ skip_digits(struct scanner *s)
 	size_t start = s->pos;
 
 	while (s->pos < s->len && s->text[s->pos] >= '0' &&
-	    s->text[s->pos] <= '9') {
+	       s->text[s->pos] <= '9') {
 		s->pos++;
 	}
 	return s->pos > start;
@@ -193,7 +193,7 @@ static bool
 at(const struct scanner *s, const char *any)
 {
 	return s->pos < s->len && s->text[s->pos] != '\0' &&
-	    strchr(any, s->text[s->pos]) != NULL;
+	       strchr(any, s->text[s->pos]) != NULL;
 }
 
 static int
@@ -244,7 +244,7 @@ open_container(struct scanner *s, enum json_type type)
 {
 	if (s->depth == JSON_MAX_DEPTH) {
 		return err_set(s->err, CS_E_TOO_LARGE, "JSON_TOO_DEEP",
-		    "JSON: nested deeper than %u", JSON_MAX_DEPTH);
+		    "JSON: nested deeper than %d", JSON_MAX_DEPTH);
 	}
 	s->open[s->depth++] = s->doc->count;
 	return node_add(s, type, s->pos++, 0);
@@ -304,7 +304,8 @@ check_duplicates(struct scanner *s, uint32_t object)
 		if (span_equal(keys[i - 1], keys[i])) {
 			return err_set(s->err, CS_E_INVALID,
 			    "JSON_DUPLICATE_KEY",
-			    "JSON: a key appears twice in the object at byte %u",
+			    "JSON: a key appears twice in the object at byte "
+			    "%u",
 			    doc->nodes[object].start);
 		}
 	}
@@ -346,7 +347,7 @@ static bool
 in_object(const struct scanner *s)
 {
 	return s->depth > 0 &&
-	    s->doc->nodes[s->open[s->depth - 1]].type == JSON_OBJECT;
+	       s->doc->nodes[s->open[s->depth - 1]].type == JSON_OBJECT;
 }
 
 /* A value or the key that comes before it. */
@@ -372,9 +373,9 @@ step_value(struct scanner *s, enum expect *expect)
 		return c == '"' ? scan_string(s) : fail(s, "expected a key");
 	}
 	rc = scan_value(s);
-	*expect = c == '{' ? EXPECT_FIRST_KEY_OR_END
-	    : c == '['	   ? EXPECT_FIRST_VALUE_OR_END
-			   : after_value(s);
+	*expect = c == '{'   ? EXPECT_FIRST_KEY_OR_END
+		  : c == '[' ? EXPECT_FIRST_VALUE_OR_END
+			     : after_value(s);
 	return rc;
 }
 
@@ -411,8 +412,8 @@ step_separator(struct scanner *s, enum expect *expect)
 }
 
 int
-json_scan(struct json_doc *doc, struct span text, struct arena *a,
-    struct err *e)
+json_scan(
+    struct json_doc *doc, struct span text, struct arena *a, struct err *e)
 {
 	struct scanner s = {.doc = doc,
 	    .arena = a,
@@ -427,13 +428,13 @@ json_scan(struct json_doc *doc, struct span text, struct arena *a,
 		    "JSON: too many bytes");
 	}
 	if (!utf8_is_valid(text)) {
-		return err_set(e, CS_E_INVALID, "JSON_NOT_UTF8",
-		    "JSON: not valid UTF-8");
+		return err_set(
+		    e, CS_E_INVALID, "JSON_NOT_UTF8", "JSON: not valid UTF-8");
 	}
 	for (skip_space(&s); s.pos < s.len; skip_space(&s)) {
 		int rc = expect == EXPECT_COLON || expect == EXPECT_COMMA_OR_END
-		    ? step_separator(&s, &expect)
-		    : step_value(&s, &expect);
+			     ? step_separator(&s, &expect)
+			     : step_value(&s, &expect);
 		if (rc != 0) {
 			return rc;
 		}
@@ -447,8 +448,8 @@ json_scan(struct json_doc *doc, struct span text, struct arena *a,
 struct span
 json_raw(const struct json_doc *doc, uint32_t node)
 {
-	return (struct span){doc->text.ptr + doc->nodes[node].start,
-	    doc->nodes[node].len};
+	return (struct span){
+	    doc->text.ptr + doc->nodes[node].start, doc->nodes[node].len};
 }
 
 uint32_t
@@ -486,8 +487,8 @@ decode_escape(struct buf *out, struct span raw, size_t *p)
 		*p += 4;
 		if (code >= 0xd800 && code <= 0xdbff) {
 			unsigned low = (unsigned)hex4(raw.ptr, *p + 2, raw.len);
-			code = 0x10000 + ((code - 0xd800) << 10) +
-			    (low - 0xdc00);
+			code =
+			    0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
 			*p += 6;
 		}
 		utf8_put(out, code);
@@ -528,7 +529,7 @@ json_get_type(const struct json_doc *doc, uint32_t object, const char *key,
 	uint32_t node = json_get(doc, object, key);
 
 	return node != JSON_NONE && doc->nodes[node].type == type ? node
-								   : JSON_NONE;
+								  : JSON_NONE;
 }
 
 struct span

@@ -1,9 +1,9 @@
 /*
  * The reviewed contract (reference: the 0.1.1 configuration file plus our own
- * fields): one JSON file, no credentials in it, read by every daemon from its own
- * root-owned copy. Loaded once at start, immutable afterwards; everything here
- * is borrowed from the struct contract. The file is trusted once its owner and
- * mode have been checked; its content is still validated completely.
+ * fields): one JSON file, no credentials in it, read by every daemon from its
+ * own root-owned copy. Loaded once at start, immutable afterwards; everything
+ * here is borrowed from the struct contract. The file is trusted once its owner
+ * and mode have been checked; its content is still validated completely.
  */
 #ifndef CS_COMMON_CONTRACT_CONTRACT_H
 #define CS_COMMON_CONTRACT_CONTRACT_H
@@ -12,21 +12,45 @@
 
 #include "common/base/scalar.h"
 
-struct cJSON;
 struct err;
 
-enum contract_mode { MODE_READ_ONLY, MODE_SHADOW, MODE_REVIEW, MODE_CLOUD };
-enum source_engine { ENGINE_POSTGRES, ENGINE_MYSQL, ENGINE_SQLITE };
-enum capability_kind { KIND_READ, KIND_PROPOSAL };
+enum contract_mode {
+	MODE_READ_ONLY,
+	MODE_SHADOW,
+	MODE_REVIEW,
+	MODE_CLOUD
+};
+enum source_engine {
+	ENGINE_POSTGRES,
+	ENGINE_MYSQL,
+	ENGINE_SQLITE
+};
+enum capability_kind {
+	KIND_READ,
+	KIND_PROPOSAL
+};
 enum context_provider {
 	PROVIDER_ENVIRONMENT,
 	PROVIDER_STATIC_DEV,
 	PROVIDER_HTTP_CLAIMS,
 	PROVIDER_CLOUD_SESSION
 };
-enum arg_type { ARG_STRING, ARG_NUMBER, ARG_BOOLEAN };
+enum arg_type {
+	ARG_STRING,
+	ARG_NUMBER,
+	ARG_BOOLEAN
+};
+/* How a source row is changed; anything but SQL is done by the application. */
+enum executor_type {
+	EXECUTOR_SQL_UPDATE,
+	EXECUTOR_HTTP,
+	EXECUTOR_COMMAND
+};
 /* When an approved proposal's job is released to a writer. */
-enum apply_policy { APPLY_MANUAL, APPLY_ON_APPROVAL };
+enum apply_policy {
+	APPLY_MANUAL,
+	APPLY_ON_APPROVAL
+};
 
 struct contract_source {
 	const char *name;
@@ -34,16 +58,29 @@ struct contract_source {
 	const char *read_url_env;
 	const char *write_url_env; /* NULL: no direct writes */
 	bool read_only;
-	int64_t statement_timeout_ms; /* 0: not set */
+	int64_t statement_timeout_ms; /* 0: not set; at most INT32_MAX */
 };
 
 struct contract_context {
 	const char *name; /* NULL for trusted_context */
 	enum context_provider provider;
-	const char *tenant_id_env; /* default SYNAPSOR_TENANT_ID */
-	const char *principal_env; /* default SYNAPSOR_PRINCIPAL */
-	const char *tenant_id;	   /* static_dev literal or NULL */
+	/* Defaults SYNAPSOR_TENANT_ID and SYNAPSOR_PRINCIPAL; "" when the file
+	 * holds something that is no name, which then never resolves. */
+	const char *tenant_id_env;
+	const char *principal_env;
+	const char *tenant_id; /* static_dev literal or NULL */
 	const char *principal;
+};
+
+struct contract_executor {
+	const char *name;
+	enum executor_type type;
+	const char *url_env;            /* http */
+	const char *method;             /* http: POST, PUT or PATCH */
+	const char *token_env;          /* NULL: no bearer token */
+	const char *signing_secret_env; /* NULL: unsigned */
+	const char *command_env;        /* command */
+	int64_t timeout_ms;             /* default 5000 */
 };
 
 struct contract_arg {
@@ -52,22 +89,24 @@ struct contract_arg {
 	const char *description; /* NULL if none */
 	bool required;
 	int64_t max_length; /* UTF-16 units; 0: none */
-	/* Canonical number texts; empty: none. Compared exactly. */
+	/* Number texts, canonical unless that would round; empty: none. */
 	struct span minimum;
 	struct span maximum;
-	struct scalar *allowed; /* "enum"; NULL if none */
+	/* "enum"; NULL if none. Not NULL but empty: nothing is allowed. */
+	struct scalar *allowed;
 	size_t allowed_count;
 };
 
 struct contract_patch {
 	const char *column;
 	const char *from_arg; /* NULL: `fixed` */
+	/* kind SCALAR_KINDS if the file's value is none: never applied. */
 	struct scalar fixed;
 };
 
 struct contract_bound {
 	const char *column;
-	struct span minimum; /* canonical number, empty: none */
+	struct span minimum; /* as in contract_arg */
 	struct span maximum;
 };
 
@@ -93,10 +132,11 @@ struct contract_capability {
 	const struct contract_source *source;
 	const struct contract_context *context; /* never NULL once valid */
 	const char *executor; /* "sql_update" unless another is named */
+	const struct contract_executor *handler; /* NULL: direct SQL */
 	const char *schema;
 	const char *table;
 	const char *primary_key;
-	const char *tenant_key; /* NULL: single_tenant_dev */
+	const char *tenant_key;  /* NULL: single_tenant_dev */
 	struct span target_json; /* JSTR of `target`, keys in file order */
 	struct contract_arg *args;
 	size_t arg_count;
@@ -118,7 +158,7 @@ struct contract_capability {
 	size_t transition_count;
 	const char *conflict_column; /* NULL: row hash */
 	bool weak_guard_ack;
-	const char *required_role; /* NULL if none */
+	const char *required_role;  /* NULL if none */
 	int64_t approval_expires_s; /* approval.expires_s, default 86400 */
 };
 
@@ -132,7 +172,7 @@ struct contract_reviewer {
 
 struct contract {
 	enum contract_mode mode;
-	int result_format;	 /* 1 or 2 */
+	int result_format;       /* 1 or 2 */
 	const char *sqlite_path; /* storage.sqlite_path or NULL */
 	enum apply_policy apply; /* ours: "apply": "manual" | "on_approval" */
 	struct contract_source *sources;
@@ -140,24 +180,29 @@ struct contract {
 	struct contract_context *trusted_context; /* NULL if not given */
 	struct contract_context *contexts;
 	size_t context_count;
+	struct contract_executor *executors;
+	size_t executor_count;
 	struct contract_capability *capabilities;
 	size_t capability_count;
 	bool has_reviewers;
 	struct contract_reviewer *reviewers;
 	size_t reviewer_count;
-	uint8_t digest[32];    /* SHA-256 of the file's bytes */
-	char digest_text[72];  /* "sha256:<hex>" */
-	struct arena *arena;   /* owns everything above */
-	struct span bytes;     /* the file as read */
+	uint8_t digest[32];   /* SHA-256 of the file's bytes */
+	char digest_text[72]; /* "sha256:<hex>" */
+	struct arena *arena;  /* owns everything here, this struct too */
+	struct span bytes;    /* the file as read */
 };
 
-/* One finding of the validation. */
+/* One finding of the validation. Path and message quote the file's own keys. */
 struct contract_issue {
 	char *path;
 	const char *code; /* static */
 	char *message;
 	bool warning;
 };
+
+/* At most CONTRACT_MAX_ISSUES are kept; `errors` counts all of them. */
+#define CONTRACT_MAX_ISSUES 1000
 
 struct contract_report {
 	struct contract_issue *issues; /* in evaluation order */
@@ -170,36 +215,40 @@ struct contract_report {
  * synapsor.runner.json in the working directory. The result is static or the
  * argument. CS_E_NOT_FOUND names both.
  */
-int contract_find(const char *explicit_path, const char **path_out,
-    struct err *e);
+int contract_find(
+    const char *explicit_path, const char **path_out, struct err *e);
+
+#define CONTRACT_MAX_BYTES (1U << 20)
 
 /*
  * Validate bytes that already passed the owner and mode checks. Fills *report
  * (free with contract_report_clear) with every error and warning of
- * cli-config.md §1.8 in its order. Returns 0 if there are no errors, else
- * CS_E_CONFIG; text that is not JSON gives CS_E_CONFIG and CONFIG_NOT_JSON.
+ * cli-config.md §1.8 in its order, then our own warnings. Returns 0 if there
+ * are no errors, else CS_E_CONFIG; text that is not JSON has the one error
+ * CONFIG_NOT_JSON, an object with a key twice CONFIG_DUPLICATE_KEY.
  */
-int contract_validate(struct span bytes, struct contract_report *report,
-    struct err *e);
+int contract_validate(
+    struct span bytes, struct contract_report *report, struct err *e);
 void contract_report_clear(struct contract_report *report);
 
 /*
  * Read, check and build. *e holds "Invalid Synapsor runner config:" and one
- * `path CODE: message` per line on failure. The caller frees the contract.
+ * `path CODE: message` per line on failure, as many as fit. crypto_init() must
+ * have run. The caller frees the contract; *out is NULL on failure.
  */
 int contract_load(const char *path, struct contract **out, struct err *e);
 int contract_parse(struct span bytes, struct contract **out, struct err *e);
 void contract_free(struct contract **c);
 
 /* Look-ups; NULL when there is none. The name may come from anyone. */
-const struct contract_capability *contract_capability(const struct contract *c,
-    struct span name);
-const struct contract_source *contract_source(const struct contract *c,
-    struct span name);
+const struct contract_capability *contract_capability(
+    const struct contract *c, struct span name);
+const struct contract_source *contract_source(
+    const struct contract *c, struct span name);
 
 /* Is the column one of the list? */
-bool contract_has_column(const char *const *columns, size_t count,
-    struct span column);
+bool contract_has_column(
+    const char *const *columns, size_t count, struct span column);
 
 const char *contract_engine_name(enum source_engine engine); /* "postgres" … */
 const char *contract_mode_name(enum contract_mode mode);
