@@ -15,7 +15,10 @@ struct secret {
 static struct secret *
 secret_alloc(size_t cap)
 {
-	struct secret *s = sodium_malloc(sizeof(*s) + cap + 1);
+	/* sodium_malloc aligns the end, to a guard page, not the start. */
+	size_t align = _Alignof(struct secret);
+	size_t size = (sizeof(struct secret) + cap + align) / align * align;
+	struct secret *s = sodium_malloc(size);
 
 	cs_assert(s != NULL);
 	s->len = 0;
