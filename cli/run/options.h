@@ -1,0 +1,43 @@
+/*
+ * The command line of countersign-run.
+ */
+#ifndef CS_CLI_RUN_OPTIONS_H
+#define CS_CLI_RUN_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+
+enum run_role {
+	RUN_LEDGERD,
+	RUN_WRITERD,
+	RUN_MCPD,
+	RUN_ROLES
+};
+
+struct run_options {
+	const char *store;   /* NULL: the contract's, else the default */
+	const char *libexec; /* NULL: beside ourselves, else CS_LIBEXECDIR */
+	bool role[RUN_ROLES];
+	bool roles_given; /* then a writer starts without a write URL, too */
+	bool exit_idle;
+	bool print_ready;
+	bool wants_help;
+	const char **mcpd_args; /* owned array of borrowed texts */
+	size_t mcpd_arg_count;
+	const char **mcpd_credentials; /* likewise: names of more secrets */
+	size_t mcpd_credential_count;
+};
+
+extern const char run_usage[];
+
+const char *run_role_name(enum run_role role); /* "ledgerd" ... */
+
+/* Read argv, from which startup_harden took the common options. */
+int run_options_parse(
+    struct run_options *o, int argc, char **argv, struct err *e);
+
+void run_options_clear(struct run_options *o);
+
+#endif

@@ -1,0 +1,231 @@
+#include "cli/run/rundir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/base/fdio.h"
+#include "common/base/xalloc.h"
+
+#define BACKLOG 64
+
+/* mkdir -p; the last folder is the store's own and gets `mode`. */
+static int
+make_folders(char *path, mode_t mode, bool *made_out, struct err *e)
+{
+	for (char *slash = strchr(path + 1, '/'); slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		int rc = mkdir(path, mode);
+		int saved = errno;
+		*slash = '/';
+		if (rc != 0 && saved != EEXIST) {
+			errno = saved;
+			return err_sys(e, "cannot create a folder of %s", path);
+		}
+	}
+	*made_out = mkdir(path, mode) == 0;
+	if (!*made_out && errno != EEXIST) {
+		return err_sys(e, "cannot create %s", path);
+	}
+	return 0;
+}
+
+/* With separate users the store belongs to ledgerd, and only to it. */
+static int
+give_to_ledgerd(
+    const char *folder, bool made, const struct identities *ids, struct err *e)
+{
+	struct stat st;
+
+	if (made && (chown(folder, ids->ledgerd_uid, ids->ledgerd_gid) != 0 ||
+			chmod(folder, 0711) != 0)) {
+		return err_sys(e, "cannot give %s to cs-ledgerd", folder);
+	}
+	if (stat(folder, &st) != 0) {
+		return err_sys(e, "cannot stat %s", folder);
+	}
+	/* A folder that was there may be anything: not ours to give away. */
+	if (st.st_uid != ids->ledgerd_uid) {
+		return err_set(e, CS_E_DENIED, "STORE_FOLDER_OWNER",
+		    "%s must belong to cs-ledgerd (chown it, or choose a "
+		    "folder of its own)",
+		    folder);
+	}
+	return 0;
+}
+
+static int
+prepare_parent(const char *store, const struct identities *ids, struct err *e)
+{
+	char *copy = xstrdup(store);
+	char *folder = xstrdup(dirname(copy));
+	bool made = false;
+	int rc = make_folders(folder, 0700, &made, e);
+
+	if (rc == 0 && ids->are_separate) {
+		rc = give_to_ledgerd(folder, made, ids, e);
+	}
+	free(folder);
+	free(copy);
+	return rc;
+}
+
+/* Whoever can write here could put his own socket where ours is expected. */
+static int
+check_folder(const struct rundir *d, mode_t mode, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(d->dir_fd, &st) != 0) {
+		return err_sys(e, "cannot stat %s", d->path);
+	}
+	if (st.st_uid != geteuid()) {
+		return err_set(e, CS_E_DENIED, "RUN_FOLDER_OWNER",
+		    "%s belongs to uid %u, not to uid %u", d->path, st.st_uid,
+		    geteuid());
+	}
+	if ((st.st_mode & 07777) != mode && fchmod(d->dir_fd, mode) != 0) {
+		return err_sys(e, "cannot set the mode of %s", d->path);
+	}
+	return 0;
+}
+
+int
+rundir_open(struct rundir *d, const char *store, const struct identities *ids,
+    struct err *e)
+{
+	struct buf path = BUF_INIT;
+	/* Reviewers must get to control.sock, but may not list or write. */
+	mode_t mode = ids->are_separate ? 0711 : 0700;
+	int rc = prepare_parent(store, ids, e);
+
+	*d = (struct rundir){.dir_fd = -1, .lock_fd = -1};
+	if (rc != 0) {
+		return rc;
+	}
+	buf_printf(&path, "%s.run", store);
+	d->path = xstrdup(buf_text(&path));
+	buf_clear(&path);
+	if (mkdir(d->path, 0700) != 0 && errno != EEXIST) {
+		return err_sys(e, "cannot create %s", d->path);
+	}
+	d->dir_fd =
+	    open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (d->dir_fd < 0) {
+		return err_sys(e, "cannot open %s", d->path);
+	}
+	return check_folder(d, mode, e);
+}
+
+int
+rundir_lock(struct rundir *d, struct err *e)
+{
+	if (d->lock_fd < 0) {
+		d->lock_fd = openat(d->dir_fd, "lock",
+		    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	}
+	if (d->lock_fd < 0) {
+		return err_sys(e, "cannot open %s/lock", d->path);
+	}
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+		return 0;
+	}
+	if (errno != EWOULDBLOCK) {
+		return err_sys(e, "cannot lock %s/lock", d->path);
+	}
+	return err_set(e, CS_E_STATE, "STORE_IN_USE",
+	    "another instance owns the store behind %s", d->path);
+}
+
+static void
+socket_address(
+    const struct rundir *d, const char *name, struct sockaddr_un *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->sun_family = AF_UNIX;
+	(void)snprintf(out->sun_path, sizeof(out->sun_path),
+	    "/proc/self/fd/%d/%s", d->dir_fd, name);
+}
+
+/* bind() made it 0700 under our umask; only then it may become wider. */
+static int
+set_socket_access(
+    const struct rundir *d, const char *name, gid_t gid, struct err *e)
+{
+	if (gid != 0 &&
+	    fchownat(d->dir_fd, name, 0, gid, AT_SYMLINK_NOFOLLOW) != 0) {
+		return err_sys(e, "cannot change the group of %s", name);
+	}
+	if (fchmodat(d->dir_fd, name, gid != 0 ? 0660 : 0600, 0) != 0) {
+		return err_sys(e, "cannot change the mode of %s", name);
+	}
+	return 0;
+}
+
+int
+rundir_listen(const struct rundir *d, const char *name, gid_t gid, int *fd_out,
+    struct err *e)
+{
+	struct sockaddr_un sun;
+	int rc = 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	socket_address(d, name, &sun);
+	/* We hold the lock: a socket that is still there is a dead one's. */
+	if (unlinkat(d->dir_fd, name, 0) != 0 && errno != ENOENT) {
+		rc = err_sys(e, "cannot remove %s/%s", d->path, name);
+	} else if (fd < 0 ||
+		   bind(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0) {
+		rc = err_sys(e, "cannot bind %s/%s", d->path, name);
+	} else {
+		rc = set_socket_access(d, name, gid, e);
+	}
+	if (rc == 0 && listen(fd, BACKLOG) != 0) {
+		rc = err_sys(e, "cannot listen on %s/%s", d->path, name);
+	}
+	if (rc != 0) {
+		fd_close(&fd);
+	}
+	*fd_out = fd;
+	return rc;
+}
+
+int
+rundir_connect(
+    const struct rundir *d, const char *name, int *fd_out, struct err *e)
+{
+	struct sockaddr_un sun;
+	int rc = 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	socket_address(d, name, &sun);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0) {
+		rc = err_sys(e, "cannot connect to %s/%s", d->path, name);
+		if (e->saved_errno == ECONNREFUSED ||
+		    e->saved_errno == ENOENT) {
+			rc = e->code = CS_E_UNAVAILABLE;
+		}
+		fd_close(&fd);
+	}
+	*fd_out = fd;
+	return rc;
+}
+
+void
+rundir_close(struct rundir *d)
+{
+	free(d->path);
+	d->path = NULL;
+	fd_close(&d->dir_fd);
+	fd_close(&d->lock_fd);
+}

@@ -1,0 +1,50 @@
+/*
+ * <store>.run/: the lock that says who owns the store, and the three sockets.
+ * Everything is reached through the folder's descriptor, so that neither the
+ * length of the path (sun_path has 108 bytes) nor a renamed parent matters.
+ */
+#ifndef CS_CLI_RUN_RUNDIR_H
+#define CS_CLI_RUN_RUNDIR_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct err;
+
+/* Users of mode E1. Present only when started as root and all three exist. */
+struct identities {
+	bool are_separate;
+	uid_t ledgerd_uid;
+	gid_t ledgerd_gid;
+	gid_t mcpd_gid;
+	gid_t writerd_gid;
+	gid_t reviewers_gid; /* 0 when there is no such group */
+};
+
+struct rundir {
+	char *path; /* owned */
+	int dir_fd;
+	int lock_fd; /* holds the lock once rundir_lock succeeded */
+};
+
+/* Create what is missing and check owners and modes of what is there. */
+int rundir_open(struct rundir *d, const char *store,
+    const struct identities *ids, struct err *e);
+
+/* 0: ours. CS_E_STATE: another instance owns the store. */
+int rundir_lock(struct rundir *d, struct err *e);
+
+/*
+ * A fresh listening socket in the folder, 0600, or 0660 for the group `gid`
+ * if that is not 0. The caller owns the descriptor.
+ */
+int rundir_listen(const struct rundir *d, const char *name, gid_t gid,
+    int *fd_out, struct err *e);
+
+/* Connect to a socket in the folder; CS_E_UNAVAILABLE: nobody listens. */
+int rundir_connect(
+    const struct rundir *d, const char *name, int *fd_out, struct err *e);
+
+void rundir_close(struct rundir *d);
+
+#endif

@@ -1,0 +1,160 @@
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "cli/run/run.h"
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/fdio.h"
+#include "common/base/log.h"
+
+#define STOP_TIMEOUT_MS 5000
+
+static volatile sig_atomic_t stop_requested;
+
+static void
+on_stop_signal(int sig)
+{
+	stop_requested = sig;
+}
+
+/* Blocked except inside ppoll, so that no signal slips in between. */
+static void
+catch_stop_signals(sigset_t *while_waiting)
+{
+	const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction sa = {.sa_handler = on_stop_signal};
+	sigset_t blocked;
+
+	(void)sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		(void)sigaddset(&blocked, signals[i]);
+		(void)sigaction(signals[i], &sa, NULL);
+	}
+	(void)sigprocmask(SIG_BLOCK, &blocked, while_waiting);
+}
+
+/* Wait for one child to end, its pidfd says so: its role, or -1 (signal). */
+static int
+wait_any(struct run *r, const sigset_t *mask)
+{
+	struct pollfd fds[RUN_ROLES];
+
+	while (stop_requested == 0) {
+		for (int i = 0; i < RUN_ROLES; i++) {
+			fds[i] = (struct pollfd){
+			    .fd = r->children[i].pidfd, .events = POLLIN};
+		}
+		if (ppoll(fds, RUN_ROLES, NULL, mask) < 0 && errno != EINTR) {
+			log_event(LOG_LEVEL_ERR, "poll_failed", "error=\"%m\"");
+			return -1;
+		}
+		for (int i = 0; i < RUN_ROLES; i++) {
+			if (fds[i].fd >= 0 && fds[i].revents != 0) {
+				child_reap(&r->children[i]);
+				return i;
+			}
+		}
+	}
+	return -1;
+}
+
+static bool
+ended_well(const struct child *ch)
+{
+	return WIFEXITED(ch->status) && WEXITSTATUS(ch->status) == 0;
+}
+
+/* Ask one child to end, by signal and by end of file, and wait for it. */
+static void
+stop_child(struct child *ch, int64_t deadline)
+{
+	if (!child_is_running(ch)) {
+		return;
+	}
+	child_signal(ch, SIGTERM);
+	fd_close(&ch->channel);
+	if (fd_wait(ch->pidfd, POLLIN, deadline) != 0) {
+		log_event(LOG_LEVEL_WARN, "child_killed", "process=%s",
+		    run_role_name(ch->role));
+		child_signal(ch, SIGKILL);
+		(void)fd_wait(ch->pidfd, POLLIN, clock_mono_ms() + 1000);
+	}
+	child_reap(ch);
+}
+
+/*
+ * The order is that of the work: no new requests, then the transaction in hand,
+ * then the ledger that its receipt goes to.
+ */
+void
+run_stop(struct run *r)
+{
+	static const enum run_role order[] = {
+	    RUN_MCPD, RUN_WRITERD, RUN_LEDGERD};
+	int64_t deadline = clock_mono_ms() + STOP_TIMEOUT_MS;
+
+	for (size_t i = 0; i < RUN_ROLES; i++) {
+		stop_child(&r->children[order[i]], deadline);
+	}
+}
+
+static bool
+any_running(const struct run *r)
+{
+	for (int i = 0; i < RUN_ROLES; i++) {
+		if (child_is_running(&r->children[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What the end of one child means: true when everything has to end. */
+static bool
+judge_end(const struct run *r, enum run_role role, int *code_out)
+{
+	const struct child *ch = &r->children[role];
+	bool is_expected =
+	    ended_well(ch) && (role == RUN_MCPD || !r->options.role[RUN_MCPD]);
+	char text[128];
+
+	child_describe(ch, text, sizeof(text));
+	if (is_expected) {
+		log_event(LOG_LEVEL_INFO, "child_ended", "%s", text);
+		return role != RUN_WRITERD || !any_running(r);
+	}
+	log_event(LOG_LEVEL_ERR, "child_died", "what=\"%s\"", text);
+	if (role == RUN_WRITERD && any_running(r)) {
+		/* Not restarted: we no longer have its credential. */
+		log_event(LOG_LEVEL_WARN, "writer_gone",
+		    "hint=\"proposals and approvals go on; `countersign apply` "
+		    "brings its own writer\"");
+		return false;
+	}
+	*code_out = CS_EXIT_FAILED;
+	return true;
+}
+
+int
+run_supervise(struct run *r)
+{
+	sigset_t while_waiting;
+	int code = CS_EXIT_OK;
+	bool is_over = !any_running(r);
+
+	catch_stop_signals(&while_waiting);
+	while (!is_over) {
+		int role = wait_any(r, &while_waiting);
+		if (role < 0) {
+			log_event(LOG_LEVEL_INFO, "stopping", "signal=%d",
+			    (int)stop_requested);
+			break;
+		}
+		is_over = judge_end(r, (enum run_role)role, &code);
+	}
+	run_stop(r);
+	return code;
+}
