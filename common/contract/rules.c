@@ -70,20 +70,24 @@ check_limits(const struct contract_arg *arg, struct scalar value, struct err *e)
 	return 0;
 }
 
+static bool
+is_allowed(const struct contract_arg *arg, struct scalar value)
+{
+	for (size_t i = 0; i < arg->allowed_count; i++) {
+		if (scalar_equal(arg->allowed[i], value)) {
+			return true;
+		}
+	}
+	return arg->allowed == NULL;
+}
+
 static int
-check_allowed(
-    const struct contract_arg *arg, struct scalar value, struct err *e)
+refuse_value(const struct contract_arg *arg, struct err *e)
 {
 	struct buf list = BUF_INIT;
 	int rc;
 
-	if (arg->allowed == NULL) {
-		return 0;
-	}
 	for (size_t i = 0; i < arg->allowed_count; i++) {
-		if (scalar_equal(arg->allowed[i], value)) {
-			return 0;
-		}
 		buf_puts(&list, i == 0 ? "" : ", ");
 		buf_span(&list, scalar_as_string(arg->allowed[i]));
 	}
@@ -111,8 +115,8 @@ check_arg(const struct contract_arg *arg, const struct named_scalar *args,
 	if (rc == 0) {
 		rc = check_limits(arg, given->value, e);
 	}
-	if (rc == 0) {
-		rc = check_allowed(arg, given->value, e);
+	if (rc == 0 && !is_allowed(arg, given->value)) {
+		rc = refuse_value(arg, e);
 	}
 	return rc;
 }
