@@ -2,13 +2,13 @@
 
 #include "common/base/err.h"
 
-#define M      ROLE_MCPD
-#define W      ROLE_WRITER
-#define C      ROLE_CONTROL
-#define L      ROLE_LEDGER
+#define M ROLE_MCPD
+#define W ROLE_WRITER
+#define C ROLE_CONTROL
+#define L ROLE_LEDGER
 
 static const struct msg_info table[] = {
-#define MSG(number, name, senders, max, policy, reply)                         \
+#define MSG(number, name, senders, max, policy, reply) \
 	{(number), #name, (senders), (max), POLICY_##policy, MSG_##reply},
 #include "proto/msg.def"
 #undef MSG

@@ -19,7 +19,11 @@ enum proto_role {
 	ROLE_LEDGER = 8
 };
 
-enum msg_policy { POLICY_FIRST, POLICY_OPEN, POLICY_REPLY };
+enum msg_policy {
+	POLICY_FIRST,
+	POLICY_OPEN,
+	POLICY_REPLY
+};
 
 enum msg_type {
 	MSG_NONE = 0,

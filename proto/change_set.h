@@ -11,7 +11,7 @@
 struct arena;
 struct err;
 
-#define ROW_HASH_COLUMN	     "__row_hash"
+#define ROW_HASH_COLUMN      "__row_hash"
 #define SINGLE_TENANT_COLUMN "__single_tenant_dev"
 #define SINGLE_TENANT_VALUE  "single_tenant_dev"
 
@@ -21,7 +21,7 @@ struct change_set_input {
 	bool shadow;
 	struct span tenant;
 	struct span principal;
-	const char *principal_source; /* "environment", "static_dev" … */
+	const char *principal_source;   /* "environment", "static_dev" … */
 	const struct named_scalar *row; /* read_columns, in order */
 	size_t row_count;
 	const struct named_scalar *patch;
@@ -96,7 +96,7 @@ int change_set_build(const struct change_set_input *in, struct arena *a,
  * integrity member: CS_E_INTEGRITY with PROPOSAL_HASH_MISMATCH otherwise, and
  * CHANGE_SET_INVALID for anything that is not such a document.
  */
-int change_set_parse(struct span stored, struct arena *a,
-    struct change_set *out, struct err *e);
+int change_set_parse(
+    struct span stored, struct arena *a, struct change_set *out, struct err *e);
 
 #endif

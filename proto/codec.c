@@ -13,9 +13,8 @@ put_u32(struct buf *out, uint32_t value)
 	buf_append(out, bytes, sizeof(bytes));
 }
 
-static int
-encode_table(const struct field_table *table, const char *base,
-    struct buf *out);
+static int encode_table(
+    const struct field_table *table, const char *base, struct buf *out);
 
 static int
 encode_span(const struct field *f, const char *at, struct buf *out)
@@ -96,8 +95,7 @@ encode_field(const struct field *f, const char *at, struct buf *out)
 }
 
 static int
-encode_table(const struct field_table *table, const char *base,
-    struct buf *out)
+encode_table(const struct field_table *table, const char *base, struct buf *out)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct field *f = &table->fields[i];
@@ -110,8 +108,8 @@ encode_table(const struct field_table *table, const char *base,
 }
 
 int
-codec_encode(const struct field_table *table, const void *message,
-    struct buf *out)
+codec_encode(
+    const struct field_table *table, const void *message, struct buf *out)
 {
 	return encode_table(table, message, out);
 }
@@ -144,12 +142,12 @@ take_u32(struct reader *r, uint32_t *out)
 		return CS_E_PROTOCOL;
 	}
 	*out = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3];
+	       (uint32_t)p[2] << 8 | p[3];
 	return 0;
 }
 
-static int
-decode_table(const struct field_table *table, struct reader *r, char *base);
+static int decode_table(
+    const struct field_table *table, struct reader *r, char *base);
 
 static int
 decode_span(const struct field *f, struct reader *r, char *at)
@@ -215,8 +213,8 @@ decode_scalar(const struct field *f, struct reader *r, char *at)
 		if (take_u32(r, &value) != 0) {
 			return CS_E_PROTOCOL;
 		}
-	} else if (decode_small(r, f->type == FIELD_BOOL ? 2 : f->max,
-		       &value) != 0) {
+	} else if (decode_small(
+		       r, f->type == FIELD_BOOL ? 2 : f->max, &value) != 0) {
 		return CS_E_PROTOCOL;
 	}
 	if (f->type == FIELD_BOOL) {

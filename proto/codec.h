@@ -12,13 +12,13 @@
 struct arena;
 
 enum field_type {
-	FIELD_BOOL,   /* bool, one byte 0 or 1 */
-	FIELD_U32,    /* uint32_t */
-	FIELD_ENUM,   /* uint32_t, one byte on the wire, below max */
-	FIELD_BYTES,  /* struct span: u32 length, then at most max bytes */
-	FIELD_TEXT,   /* the same, valid UTF-8 without NUL */
-	FIELD_FIXED,  /* uint8_t[max] */
-	FIELD_LIST    /* {T *items; uint32_t count}: u32 count ≤ max, then items */
+	FIELD_BOOL,  /* bool, one byte 0 or 1 */
+	FIELD_U32,   /* uint32_t */
+	FIELD_ENUM,  /* uint32_t, one byte on the wire, below max */
+	FIELD_BYTES, /* struct span: u32 length, then at most max bytes */
+	FIELD_TEXT,  /* the same, valid UTF-8 without NUL */
+	FIELD_FIXED, /* uint8_t[max] */
+	FIELD_LIST /* {T *items; uint32_t count}: u32 count ≤ max, then items */
 };
 
 struct field {
@@ -41,8 +41,8 @@ struct field_list {
 };
 
 /* Append the encoding; CS_E_TOO_LARGE leaves `out` longer: the caller cuts. */
-int codec_encode(const struct field_table *table, const void *message,
-    struct buf *out);
+int codec_encode(
+    const struct field_table *table, const void *message, struct buf *out);
 
 /* Decode exactly `payload`; CS_E_PROTOCOL otherwise. */
 int codec_decode(const struct field_table *table, struct span payload,

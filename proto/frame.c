@@ -50,7 +50,7 @@ frame_header(const uint8_t header[FRAME_HEADER_LEN], struct frame *out)
 	    .flags = (uint16_t)get_be(header + 6, 2),
 	    .id = get_be(header + 8, 4)};
 	return (out->flags & ~(FRAME_REPLY | FRAME_ERROR)) != 0 ? CS_E_PROTOCOL
-								 : 0;
+								: 0;
 }
 
 int

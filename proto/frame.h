@@ -11,8 +11,8 @@
 #include "common/base/buf.h"
 
 #define FRAME_HEADER_LEN 12
-#define FRAME_REPLY	 1U
-#define FRAME_ERROR	 2U
+#define FRAME_REPLY      1U
+#define FRAME_ERROR      2U
 
 struct frame {
 	uint32_t len;

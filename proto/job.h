@@ -38,13 +38,14 @@ struct job {
 	struct span idempotency_key;
 	struct span lease_id;
 	int64_t attempt;
-	struct span writeback; /* raw synapsor.writeback-job.v1 bytes */
+	struct span writeback;  /* raw synapsor.writeback-job.v1 bytes */
 	struct span change_set; /* raw stored change-set bytes */
 	struct span contract_digest;
 	int64_t issued_us;
 	int64_t expires_us;
 	bool dry_run;
-	bool settle; /* an earlier attempt's outcome is unknown: look it up only */
+	bool settle; /* an earlier attempt's outcome is unknown: look it up only
+		      */
 	struct job_decision *decisions;
 	size_t decision_count;
 };
@@ -74,8 +75,8 @@ void job_build(const struct job_input *in, struct buf *out);
 
 /* Parse a payload whose signature has been verified. CS_E_INVALID with
  * JOB_INVALID for anything but exactly that document. */
-int job_parse(struct span payload, struct arena *a, struct job *out,
-    struct err *e);
+int job_parse(
+    struct span payload, struct arena *a, struct job *out, struct err *e);
 
 /*
  * Does the 0.1.1 job equal what follows from the change set? Every field is

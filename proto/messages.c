@@ -6,19 +6,40 @@
 #include "common/base/xalloc.h"
 #include "proto/codec.h"
 
-#define AT(type, member)      offsetof(struct type, member)
-#define BOOLEAN(t, m)	      {FIELD_BOOL, AT(t, m), 2, NULL}
-#define U32(t, m)	      {FIELD_U32, AT(t, m), 0, NULL}
-#define ENUM(t, m, end)	      {FIELD_ENUM, AT(t, m), (end), NULL}
-#define TEXT(t, m, cap)	      {FIELD_TEXT, AT(t, m), (cap), NULL}
-#define BYTES(t, m, cap)      {FIELD_BYTES, AT(t, m), (cap), NULL}
-#define FIXED(t, m, len)      {FIELD_FIXED, AT(t, m), (len), NULL}
-#define LIST(t, m, cap, item) {FIELD_LIST, AT(t, m), (cap), &item##_table}
+#define AT(type, member) offsetof(struct type, member)
+#define BOOLEAN(t, m)                         \
+	{                                     \
+		FIELD_BOOL, AT(t, m), 2, NULL \
+	}
+#define U32(t, m)                            \
+	{                                    \
+		FIELD_U32, AT(t, m), 0, NULL \
+	}
+#define ENUM(t, m, end)                           \
+	{                                         \
+		FIELD_ENUM, AT(t, m), (end), NULL \
+	}
+#define TEXT(t, m, cap)                           \
+	{                                         \
+		FIELD_TEXT, AT(t, m), (cap), NULL \
+	}
+#define BYTES(t, m, cap)                           \
+	{                                          \
+		FIELD_BYTES, AT(t, m), (cap), NULL \
+	}
+#define FIXED(t, m, len)                           \
+	{                                          \
+		FIELD_FIXED, AT(t, m), (len), NULL \
+	}
+#define LIST(t, m, cap, item)                              \
+	{                                                  \
+		FIELD_LIST, AT(t, m), (cap), &item##_table \
+	}
 
-#define TABLE(name, type, ...)                                                 \
-	static const struct field name##_fields[] = {__VA_ARGS__};             \
-	static const struct field_table name##_table = {name##_fields,         \
-	    sizeof(name##_fields) / sizeof(name##_fields[0]),                  \
+#define TABLE(name, type, ...)                                         \
+	static const struct field name##_fields[] = {__VA_ARGS__};     \
+	static const struct field_table name##_table = {name##_fields, \
+	    sizeof(name##_fields) / sizeof(name##_fields[0]),          \
 	    sizeof(struct type)}
 
 TABLE(hello, msg_hello, U32(msg_hello, magic), U32(msg_hello, major),
@@ -49,8 +70,8 @@ TABLE(recorded, msg_recorded, TEXT(msg_recorded, evidence_id, MSG_ID_MAX));
 TABLE(proposed, msg_proposed, TEXT(msg_proposed, proposal_id, MSG_ID_MAX),
     U32(msg_proposed, proposal_version),
     TEXT(msg_proposed, proposal_hash, MSG_ID_MAX),
-    TEXT(msg_proposed, evidence_id, MSG_ID_MAX),
-    TEXT(msg_proposed, state, 64), BOOLEAN(msg_proposed, created),
+    TEXT(msg_proposed, evidence_id, MSG_ID_MAX), TEXT(msg_proposed, state, 64),
+    BOOLEAN(msg_proposed, created),
     LIST(msg_proposed, patch, MSG_COLUMNS_MAX, scalar));
 
 TABLE(refuse, msg_refuse, TEXT(msg_refuse, tool, MSG_ID_MAX),
@@ -85,8 +106,7 @@ TABLE(show, msg_show, ENUM(msg_show, kind, SHOW_KINDS),
 TABLE(decide, msg_decide, TEXT(msg_decide, proposal_id, MSG_ID_MAX),
     TEXT(msg_decide, proposal_hash, MSG_ID_MAX),
     U32(msg_decide, proposal_version),
-    ENUM(msg_decide, action, DECISION_ACTIONS),
-    TEXT(msg_decide, reason, 4096));
+    ENUM(msg_decide, action, DECISION_ACTIONS), TEXT(msg_decide, reason, 4096));
 
 TABLE(apply, msg_apply, TEXT(msg_apply, proposal_id, MSG_ID_MAX),
     BOOLEAN(msg_apply, dry_run), U32(msg_apply, wait_ms));
@@ -189,8 +209,8 @@ msg_encode_failure(struct buf *out, uint32_t id, const char *reason,
 const char *
 provenance_name(enum provenance p)
 {
-	static const char *const names[] = {"environment", "static_dev",
-	    "trusted_session"};
+	static const char *const names[] = {
+	    "environment", "static_dev", "trusted_session"};
 
 	return p < PROVENANCES ? names[p] : "unknown";
 }

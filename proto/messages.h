@@ -16,10 +16,10 @@
 struct arena;
 struct err;
 
-#define MSG_ID_MAX	200U	/* ids of proposals, jobs, evidence */
-#define MSG_NAME_MAX	512U	/* tenants, principals, names */
-#define MSG_VALUE_MAX	262144U /* one column value */
-#define MSG_COLUMNS_MAX 512U
+#define MSG_ID_MAX       200U    /* ids of proposals, jobs, evidence */
+#define MSG_NAME_MAX     512U    /* tenants, principals, names */
+#define MSG_VALUE_MAX    262144U /* one column value */
+#define MSG_COLUMNS_MAX  512U
 #define MSG_DOCUMENT_MAX 524288U
 
 /* Where tenant and principal came from; never the model. */
@@ -77,8 +77,9 @@ struct msg_proposed {
 	uint32_t proposal_version;
 	struct span proposal_hash; /* "sha256:…" */
 	struct span evidence_id;
-	struct span state; /* 0.1.1's proposal state, "pending_review" when new */
-	bool created;	   /* false: the identical pending one was returned */
+	struct span
+	    state;    /* 0.1.1's proposal state, "pending_review" when new */
+	bool created; /* false: the identical pending one was returned */
 	struct scalar_list patch;
 };
 
@@ -91,8 +92,12 @@ struct msg_refuse {
 	struct span message; /* the safe sentence that is answered */
 };
 
-enum resource_kind { RESOURCE_PROPOSAL, RESOURCE_EVIDENCE, RESOURCE_REPLAY,
-	RESOURCE_KINDS };
+enum resource_kind {
+	RESOURCE_PROPOSAL,
+	RESOURCE_EVIDENCE,
+	RESOURCE_REPLAY,
+	RESOURCE_KINDS
+};
 
 struct msg_resource {
 	uint32_t kind; /* enum resource_kind */
@@ -116,8 +121,15 @@ struct msg_report {
 	struct span receipt; /* synapsor.execution-receipt.v1 */
 };
 
-enum query_kind { QUERY_PROPOSALS, QUERY_EVENTS, QUERY_RECEIPTS, QUERY_EVIDENCE,
-	QUERY_AUDIT, QUERY_REPLAYS, QUERY_KINDS };
+enum query_kind {
+	QUERY_PROPOSALS,
+	QUERY_EVENTS,
+	QUERY_RECEIPTS,
+	QUERY_EVIDENCE,
+	QUERY_AUDIT,
+	QUERY_REPLAYS,
+	QUERY_KINDS
+};
 
 struct msg_filter {
 	struct span key; /* "tenant", "state", "from" … */
@@ -135,15 +147,28 @@ struct msg_query {
 	struct filter_list filters;
 };
 
-enum show_kind { SHOW_PROPOSAL, SHOW_REPLAY, SHOW_EVIDENCE, SHOW_RECEIPT,
-	SHOW_AUDIT, SHOW_JOB, SHOW_VERIFY, SHOW_HEALTH, SHOW_KINDS };
+enum show_kind {
+	SHOW_PROPOSAL,
+	SHOW_REPLAY,
+	SHOW_EVIDENCE,
+	SHOW_RECEIPT,
+	SHOW_AUDIT,
+	SHOW_JOB,
+	SHOW_VERIFY,
+	SHOW_HEALTH,
+	SHOW_KINDS
+};
 
 struct msg_show {
-	uint32_t kind;	/* enum show_kind */
+	uint32_t kind;  /* enum show_kind */
 	struct span id; /* "latest" where it makes sense */
 };
 
-enum decision_action { DECISION_APPROVE, DECISION_REJECT, DECISION_ACTIONS };
+enum decision_action {
+	DECISION_APPROVE,
+	DECISION_REJECT,
+	DECISION_ACTIONS
+};
 
 struct msg_decide {
 	struct span proposal_id;
@@ -171,8 +196,8 @@ int msg_encode(struct buf *out, uint16_t type, uint16_t flags, uint32_t id,
  * Decode an untrusted payload into *message (the struct of `type`). Every field
  * present, in order, in its cap, no trailing bytes; else CS_E_PROTOCOL.
  */
-int msg_decode(uint16_t type, struct span payload, void *message,
-    struct arena *a);
+int msg_decode(
+    uint16_t type, struct span payload, void *message, struct arena *a);
 
 /* Encode a FAILURE with FRAME_REPLY | FRAME_ERROR. Long messages are cut. */
 void msg_encode_failure(struct buf *out, uint32_t id, const char *reason,

@@ -5,7 +5,7 @@
 #ifndef CS_PROTO_RECEIPT_H
 #define CS_PROTO_RECEIPT_H
 
-#include "common/base/json_out.h"
+#include "common/base/scalar.h"
 #include "common/crypto/digest.h"
 
 struct arena;
@@ -28,14 +28,14 @@ struct receipt {
 	int64_t rows_affected;
 	struct span idempotency_key;
 	struct scalar previous_version; /* SCALAR_NULL: left out */
-	struct scalar new_version;	/* SCALAR_NULL: left out */
+	struct scalar new_version;      /* SCALAR_NULL: left out */
 	bool source_database_mutated;
 	struct span executed_at;
 	struct span safe_error_code; /* empty: left out */
 	struct span receipt_hash;    /* set by receipt_build when empty */
 	/* details: */
 	bool dry_run;
-	bool retryable;	     /* failed for a reason that may pass */
+	bool retryable;      /* failed for a reason that may pass */
 	struct span explain; /* one safe sentence, may be empty */
 };
 
@@ -49,8 +49,8 @@ const char *receipt_status_name(enum receipt_status status);
 void receipt_build(const struct receipt *r, struct buf *out);
 
 /* Parse exactly that document (untrusted); CS_E_INVALID, RECEIPT_INVALID. */
-int receipt_parse(struct span text, struct arena *a, struct receipt *out,
-    struct err *e);
+int receipt_parse(
+    struct span text, struct arena *a, struct receipt *out, struct err *e);
 
 /* HASH({job_id, status[, version]}), engine.md Appendix A7. */
 void receipt_result_hash(struct span job_id, const char *status,

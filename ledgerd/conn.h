@@ -1,0 +1,74 @@
+/*
+ * Connections: frames in, frames out. A reply is held back until the turn's
+ * transaction is on disk (group_commit.c): nothing is answered that is not
+ * recorded. A peer that breaks the protocol loses its connection, nothing else.
+ */
+#ifndef CS_LEDGERD_CONN_H
+#define CS_LEDGERD_CONN_H
+
+#include "ledgerd/ledger.h"
+
+#define CONN_MAX        256
+#define CONN_OUT_HIGH   (4U << 20) /* a peer that does not read is cut */
+#define CONN_REQUEST_MS 5000       /* from a request's first byte to its last */
+
+/* A request whose answer comes later: APPLY until its job is reported. */
+struct waiter {
+	TAILQ_ENTRY(waiter) link;
+	struct conn *conn;
+	uint32_t request_id;
+	char proposal_id[MSG_ID_MAX + 1];
+	struct event *timer;
+};
+
+TAILQ_HEAD(waiter_list, waiter);
+
+struct conn {
+	TAILQ_ENTRY(conn) link;
+	struct ledger *ledger;
+	enum proto_role
+	    role; /* from the listener it came in on, never its word */
+	int fd;
+	int64_t uid; /* SO_PEERCRED */
+	bool greeted;
+	bool closing; /* flush, then close */
+	struct event *on_read;
+	struct event *on_write;
+	struct event *deadline;
+	struct buf in;
+	struct buf out;  /* may be written */
+	struct buf held; /* waits for the commit */
+	struct waiter_list waiters;
+	/* Writers only. */
+	bool claiming; /* waits for a job; claim_id is the request */
+	uint32_t claim_id;
+	struct event *claim_timer;
+	int64_t leased_seq; /* row of the job it works on; 0: none */
+};
+
+/* Take over an accepted, non-blocking descriptor. Frees everything on failure.
+ */
+void conn_open(struct ledger *l, int fd, enum proto_role role);
+
+/* Close now: a writer's job becomes lost, waiting requests are forgotten. */
+void conn_close(struct conn *c);
+
+/* Hold a reply; `message` is the struct of `type`. A reply that breaks its own
+ * cap turns into a failure. */
+void conn_reply(
+    struct conn *c, uint32_t id, uint16_t type, const void *message);
+void conn_fail(
+    struct conn *c, uint32_t id, const struct err *e, bool retryable);
+/* A document in as many chunks as it needs. */
+void conn_document(struct conn *c, uint32_t id, struct span bytes);
+
+/* Let what is held go out. */
+void conn_release(struct conn *c);
+/* The commit failed: every held reply becomes LEDGER_UNAVAILABLE. */
+void conn_fail_held(struct conn *c);
+
+/* The writers that wait in CLAIM. */
+struct conn *conn_claiming(struct ledger *l);
+bool conn_has_writer(const struct ledger *l);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * One dispatch table per role. Authority is attached to the socket a peer came
+ * in on: mcpd's table has no decide, no apply and no claim in it to reach.
+ */
+#ifndef CS_LEDGERD_DISPATCH_H
+#define CS_LEDGERD_DISPATCH_H
+
+#include "ledgerd/conn.h"
+
+/* `message` is the decoded struct of the row's type; replies go through conn_*.
+ */
+typedef void (*handler_fn)(struct conn *c, uint32_t id, const void *message);
+
+struct dispatch_row {
+	uint16_t type;
+	handler_fn handler;
+};
+
+extern const struct dispatch_row dispatch_mcpd[];
+extern const struct dispatch_row dispatch_writer[];
+extern const struct dispatch_row dispatch_control[];
+
+/*
+ * Check a complete frame against msg.def, decode it and call its handler.
+ * CS_E_PROTOCOL when the connection must be closed.
+ */
+int dispatch_frame(struct conn *c, const struct frame *f);
+
+/* The handler of `type` in a role's table, NULL when there is none. */
+handler_fn dispatch_find(enum proto_role role, uint16_t type);
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * What people may ask for on the control socket: look, decide, apply. The
+ * person is the peer's uid, never a name in the message.
+ */
+#include "common/base/xalloc.h"
+#include "ledgerd/decide.h"
+#include "ledgerd/dispatch.h"
+#include "ledgerd/documents.h"
+#include "ledgerd/release.h"
+#include "ledgerd/verify.h"
+
+#define APPLY_WAIT_MAX_MS 120000U
+
+static void
+answer(struct conn *c, uint32_t id, int rc, struct buf *document,
+    const struct err *e)
+{
+	if (rc != 0) {
+		conn_fail(c, id, e, rc == CS_E_UNAVAILABLE);
+	} else {
+		conn_document(c, id, buf_as_span(document));
+	}
+	buf_clear(document);
+}
+
+static void
+on_query(struct conn *c, uint32_t id, const void *message)
+{
+	struct buf document = BUF_INIT;
+	struct err e = {0};
+	int rc = document_query(c->ledger, message, &document, &e);
+
+	answer(c, id, rc, &document, &e);
+}
+
+static void
+on_show(struct conn *c, uint32_t id, const void *message)
+{
+	const struct msg_show *m = message;
+	struct buf document = BUF_INIT;
+	struct err e = {0};
+	int rc;
+
+	if (m->kind == SHOW_VERIFY) {
+		verify_start(c, id);
+		return;
+	}
+	rc = document_show(c->ledger, m, &document, &e);
+	answer(c, id, rc, &document, &e);
+}
+
+/* With "apply": "on_approval" the decision releases the job as well. */
+static void
+apply_on_approval(
+    struct ledger *l, const struct msg_decide *m, const struct person *person)
+{
+	struct proposal p;
+	struct err e = {0};
+	struct conn *writer = conn_claiming(l);
+
+	if (m->action == DECISION_APPROVE &&
+	    l->contract->apply == APPLY_ON_APPROVAL && writer != NULL &&
+	    release_job(
+		l, m->proposal_id, span_of(person->user), false, &p, &e) == 0) {
+		release_lease_next(writer);
+	}
+}
+
+static void
+on_decide(struct conn *c, uint32_t id, const void *message)
+{
+	const struct msg_decide *m = message;
+	struct ledger *l = c->ledger;
+	struct buf document = BUF_INIT;
+	struct json_out j;
+	struct person person;
+	struct proposal p;
+	struct err e = {0};
+	int rc;
+
+	person_of(l, c->uid, &person);
+	rc = decide(l, &person, m, &p, &e);
+	if (rc == 0) {
+		json_begin(&j, &document, 0);
+		json_open(&j, '{');
+		json_key(&j, "proposal");
+		put_proposal(&j, &p);
+		json_key(&j, "reviewer");
+		json_open(&j, '{');
+		json_field_text(&j, "user", person.user);
+		json_field_int(&j, "uid", person.uid);
+		json_field_bool(&j, "listed", person.row != NULL);
+		json_close(&j, '}');
+		json_close(&j, '}');
+		apply_on_approval(l, m, &person);
+	}
+	answer(c, id, rc, &document, &e);
+}
+
+static void
+on_apply_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	struct waiter *w = arg;
+	struct err e = {0};
+
+	(void)fd;
+	(void)what;
+	(void)err_set(&e, CS_E_TIMEOUT, "APPLY_TIMEOUT",
+	    "no writer has reported yet; whether the source database changed "
+	    "is not known here. Ask again with: countersign replay show %s",
+	    w->proposal_id);
+	conn_fail(w->conn, w->request_id, &e, true);
+	TAILQ_REMOVE(&w->conn->waiters, w, link);
+	event_free(w->timer);
+	free(w);
+}
+
+static void
+wait_for_receipt(
+    struct conn *c, uint32_t id, struct span proposal_id, uint32_t wait_ms)
+{
+	struct waiter *w = xcalloc(1, sizeof(*w));
+	struct timeval wait;
+
+	wait_ms = wait_ms < APPLY_WAIT_MAX_MS ? wait_ms : APPLY_WAIT_MAX_MS;
+	wait = (struct timeval){wait_ms / 1000, (wait_ms % 1000) * 1000};
+	w->conn = c;
+	w->request_id = id;
+	(void)snprintf(w->proposal_id, sizeof(w->proposal_id), "%.*s",
+	    SPAN_ARGS(proposal_id));
+	w->timer = evtimer_new(c->ledger->base, on_apply_timeout, w);
+	cs_assert(w->timer != NULL);
+	(void)event_add(w->timer, &wait);
+	TAILQ_INSERT_TAIL(&c->waiters, w, link);
+}
+
+/* Who may release is who may decide: the role is asked for again. */
+static int
+may_apply(struct ledger *l, const struct person *person, struct span id,
+    struct err *e)
+{
+	struct proposal p;
+	struct change_set cs;
+	const char *role = "";
+	int rc = proposal_load(&l->store, id, l->scratch, &p, e);
+
+	if (rc == 0) {
+		rc = proposal_check(&p, l->scratch, &cs, e);
+	}
+	return rc != 0 ? rc : approval_may_decide(l, person, &cs, &role, e);
+}
+
+static void
+on_apply(struct conn *c, uint32_t id, const void *message)
+{
+	const struct msg_apply *m = message;
+	struct ledger *l = c->ledger;
+	struct person person;
+	struct proposal p;
+	struct err e = {0};
+	struct conn *writer;
+	int rc;
+
+	person_of(l, c->uid, &person);
+	rc = may_apply(l, &person, m->proposal_id, &e);
+	if (rc == 0 && !conn_has_writer(l)) {
+		rc = err_set(&e, CS_E_UNAVAILABLE, "NO_WRITER",
+		    "no writerd is connected; nothing was released. Source "
+		    "database changed: no");
+	}
+	if (rc == 0) {
+		rc = release_job(l, m->proposal_id, span_of(person.user),
+		    m->dry_run, &p, &e);
+	}
+	if (rc != 0) {
+		conn_fail(c, id, &e, rc == CS_E_UNAVAILABLE);
+		return;
+	}
+	wait_for_receipt(c, id, p.proposal_id, m->wait_ms);
+	writer = conn_claiming(l);
+	if (writer != NULL) {
+		release_lease_next(writer);
+	}
+}
+
+const struct dispatch_row dispatch_control[] = {
+    {MSG_QUERY, on_query},
+    {MSG_SHOW, on_show},
+    {MSG_DECIDE, on_decide},
+    {MSG_APPLY, on_apply},
+    {0, NULL},
+};

@@ -1,0 +1,143 @@
+/*
+ * What the model-facing process may ask for: record a read, propose, record a
+ * refusal, and look up what belongs to its own tenant and principal.
+ */
+#include "common/base/log.h"
+#include "ledgerd/dispatch.h"
+#include "ledgerd/documents.h"
+#include "ledgerd/propose.h"
+#include "ledgerd/record.h"
+
+/* A refusal of ours is recorded before it is answered, like a result. If the
+ * record fails, the answer says that instead. */
+static void
+refuse_call(struct conn *c, uint32_t id, const struct msg_call *m,
+    const struct err *why)
+{
+	struct err e = {0};
+	struct msg_refuse refusal = {.tool = m->capability,
+	    .tenant = m->tenant,
+	    .principal = m->principal,
+	    .provenance = m->provenance,
+	    .code = span_of(err_reason(why)),
+	    .message = span_of(why->msg)};
+
+	if (why->code == CS_E_UNAVAILABLE ||
+	    record_refusal(c->ledger, &refusal, &e) != 0) {
+		conn_fail(
+		    c, id, why->code == CS_E_UNAVAILABLE ? why : &e, true);
+		return;
+	}
+	if (why->code == CS_E_PROTOCOL || why->code == CS_E_DENIED) {
+		log_err(LOG_LEVEL_WARN, "call_refused", why);
+	}
+	conn_fail(c, id, why, false);
+}
+
+static void
+on_read(struct conn *c, uint32_t id, const void *message)
+{
+	const struct msg_call *m = message;
+	struct ledger *l = c->ledger;
+	struct msg_recorded reply;
+	struct call call;
+	struct err e = {0};
+
+	if (call_check(l, m, KIND_READ, &call, &e) != 0 ||
+	    record_read(l, &call, (struct span){"", 0}, &e) != 0) {
+		refuse_call(c, id, m, &e);
+		return;
+	}
+	reply.evidence_id = span_of(call.evidence_id);
+	conn_reply(c, id, MSG_RECORDED, &reply);
+}
+
+/* A refused proposal still records that the row was read for it. */
+static int
+propose_checked(struct ledger *l, const struct msg_call *m, struct call *call,
+    struct proposed *out, struct err *e)
+{
+	struct err ignored = {0};
+	int rc;
+
+	if (l->contract->mode == MODE_READ_ONLY) {
+		return err_set(e, CS_E_INVALID, "PROPOSALS_DISABLED",
+		    "proposals are disabled in read_only mode");
+	}
+	rc = call_check(l, m, KIND_PROPOSAL, call, e);
+	if (rc != 0) {
+		return rc;
+	}
+	rc = store_request_begin(&l->store, e);
+	if (rc != 0) {
+		return rc;
+	}
+	rc = propose(l, call, out, e);
+	store_request_end(&l->store, rc == 0);
+	if (rc != 0 && rc != CS_E_UNAVAILABLE) {
+		(void)record_read(l, call, (struct span){"", 0}, &ignored);
+	}
+	return rc;
+}
+
+static void
+on_propose(struct conn *c, uint32_t id, const void *message)
+{
+	const struct msg_call *m = message;
+	struct ledger *l = c->ledger;
+	struct proposed done = {0};
+	struct msg_proposed reply;
+	struct call call;
+	struct err e = {0};
+
+	if (propose_checked(l, m, &call, &done, &e) != 0) {
+		refuse_call(c, id, m, &e);
+		return;
+	}
+	l->head_wanted = true;
+	reply = (struct msg_proposed){.proposal_id = done.proposal_id,
+	    .proposal_version = (uint32_t)done.version,
+	    .proposal_hash = done.hash,
+	    .evidence_id = span_of(call.evidence_id),
+	    .state = span_of(done.state),
+	    .created = done.created,
+	    .patch = {done.patch, (uint32_t)done.patch_count}};
+	conn_reply(c, id, MSG_PROPOSED, &reply);
+}
+
+static void
+on_refuse(struct conn *c, uint32_t id, const void *message)
+{
+	struct msg_recorded reply = {{"", 0}};
+	struct err e = {0};
+
+	if (record_refusal(c->ledger, message, &e) != 0) {
+		conn_fail(c, id, &e, true);
+		return;
+	}
+	conn_reply(c, id, MSG_RECORDED, &reply);
+}
+
+/* Another tenant's or principal's record is the same not-found. */
+static void
+on_resource(struct conn *c, uint32_t id, const void *message)
+{
+	const struct msg_resource *m = message;
+	struct buf document = BUF_INIT;
+	struct err e = {0};
+
+	if (document_resource(c->ledger, m, &document, &e) != 0) {
+		conn_fail(c, id, &e, e.code == CS_E_UNAVAILABLE);
+	} else {
+		conn_document(c, id, buf_as_span(&document));
+	}
+	buf_clear(&document);
+}
+
+const struct dispatch_row dispatch_mcpd[] = {
+    {MSG_READ, on_read},
+    {MSG_PROPOSE, on_propose},
+    {MSG_REFUSE, on_refuse},
+    {MSG_RESOURCE, on_resource},
+    {0, NULL},
+};

@@ -1,0 +1,50 @@
+/*
+ * What every part of ledgerd shares: one event base, one contract, one store,
+ * one signing key, and the connections.
+ */
+#ifndef CS_LEDGERD_LEDGER_H
+#define CS_LEDGERD_LEDGER_H
+
+#include <event2/event.h>
+#include <sys/queue.h>
+
+#include "common/base/arena.h"
+#include "common/contract/contract.h"
+#include "common/crypto/sign.h"
+#include "ledgerd/store/store.h"
+#include "proto/messages.h"
+
+struct conn;
+TAILQ_HEAD(conn_list, conn);
+
+/* A reviewer with the uid that start-up found for the name. */
+struct reviewer {
+	const struct contract_reviewer *row;
+	int64_t uid; /* -1: no such user here */
+};
+
+struct ledger {
+	struct event_base *base;
+	const struct contract *contract;
+	int64_t contract_event; /* event that holds the contract's bytes */
+	struct store store;
+	struct sign_key *key;
+	char owner[64]; /* user name of the store's owner */
+	int64_t owner_uid;
+	struct reviewer *reviewers;
+	size_t reviewer_count;
+	/* Trusted tenant and principal, when start-up knows them; else NULL. */
+	const char *tenant;
+	const char *principal;
+	struct conn_list conns;
+	unsigned conn_count;
+	struct arena *scratch; /* of the message being handled */
+	struct event *commit_event;
+	struct event *idle_event;
+	bool exit_idle;
+	bool stopping;
+	bool head_wanted;        /* sign the chain's end with this commit */
+	int64_t signed_event_id; /* last head in the file */
+};
+
+#endif

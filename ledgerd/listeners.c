@@ -1,0 +1,69 @@
+#include "ledgerd/listeners.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "common/base/fdio.h"
+#include "common/base/log.h"
+#include "common/base/xalloc.h"
+#include "ledgerd/conn.h"
+
+const char *const listener_names[] = {"mcpd", "writer", "control", NULL};
+
+static const enum proto_role roles[] = {ROLE_MCPD, ROLE_WRITER, ROLE_CONTROL};
+
+static struct listener {
+	struct ledger *ledger;
+	enum proto_role role;
+	struct event *on_accept;
+} listeners[3];
+
+static void
+on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *listener = arg;
+	int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)what;
+	if (peer >= 0) {
+		conn_open(listener->ledger, peer, listener->role);
+	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		log_event(LOG_LEVEL_WARN, "accept_failed", "errno=%d", errno);
+	}
+}
+
+int
+listeners_open(struct ledger *l, const struct listen_fds *fds, struct err *e)
+{
+	for (size_t i = 0; i < 3; i++) {
+		int fd = listenfds_get(fds, listener_names[i]);
+		if (fd < 0) {
+			continue;
+		}
+		if (fd_set_nonblocking(fd) != 0) {
+			return err_sys(e, "listener %s", listener_names[i]);
+		}
+		listeners[i] = (struct listener){l, roles[i], NULL};
+		listeners[i].on_accept = event_new(l->base, fd,
+		    EV_READ | EV_PERSIST, on_accept, &listeners[i]);
+		cs_assert(listeners[i].on_accept != NULL);
+		(void)event_add(listeners[i].on_accept, NULL);
+	}
+	if (listeners[2].on_accept == NULL) {
+		return err_set(e, CS_E_CONFIG, NULL,
+		    "no control listener was inherited: start ledgerd through "
+		    "countersign-run or its socket units");
+	}
+	return 0;
+}
+
+void
+listeners_close(void)
+{
+	for (size_t i = 0; i < 3; i++) {
+		if (listeners[i].on_accept != NULL) {
+			event_free(listeners[i].on_accept);
+			listeners[i].on_accept = NULL;
+		}
+	}
+}

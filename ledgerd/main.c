@@ -1,0 +1,266 @@
+/*
+ * ledgerd - owner of the ledger.
+ *
+ * Records every read, refusal, proposal, decision and receipt; derives
+ *proposals from its own copy of the contract; signs decisions and jobs. Its
+ *three listeners are its only way in, and it opens no other socket.
+ *
+ * SECURITY
+ *	Holds the ledger file and the signing key, never a database credential.
+ *	mcpd is treated as hostile: what it sends is checked again against the
+ *	contract. A person on the control socket is the peer's uid. A writer's
+ *	word is taken for what became of a job that this process gave it, and
+ *for nothing else. After start-up it can open no socket and run no program.
+ *
+ * DIAGNOSTICS
+ *	Fatal: a contract or ledger that cannot be opened or is damaged, a
+ *sandbox that cannot be had (exit 111), wrong usage (100), a broken invariant
+ *	(abort). A peer that breaks the protocol loses its connection. A commit
+ *	that fails is answered as LEDGER_UNAVAILABLE to all whom it concerns.
+ */
+#include <libgen.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/xalloc.h"
+#include "common/crypto/digest.h"
+#include "common/proc/startup.h"
+#include "ledgerd/conn.h"
+#include "ledgerd/group_commit.h"
+#include "ledgerd/listeners.h"
+#include "ledgerd/release.h"
+#include "ledgerd/store/events.h"
+
+static const char usage[] =
+    "usage: ledgerd --config FILE --store FILE --listen-fd NAME=N...\n"
+    "               [--exit-idle] [--user NAME]\n";
+
+struct options {
+	const char *store;
+	bool exit_idle;
+};
+
+static int
+parse_options(int argc, char **argv, struct options *o, struct err *e)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--exit-idle") == 0) {
+			o->exit_idle = true;
+		} else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc) {
+			o->store = argv[++i];
+		} else {
+			return err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
+		}
+	}
+	return o->store != NULL
+		   ? 0
+		   : err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
+}
+
+/* Names become uids now: afterwards there is no NSS to ask. */
+static void
+resolve_people(struct ledger *l)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+
+	l->owner_uid = geteuid();
+	(void)snprintf(l->owner, sizeof(l->owner), "%s",
+	    pw == NULL ? "the owner" : pw->pw_name);
+	l->reviewer_count = l->contract->reviewer_count;
+	l->reviewers = xcalloc(l->reviewer_count, sizeof(*l->reviewers));
+	for (size_t i = 0; i < l->reviewer_count; i++) {
+		l->reviewers[i].row = &l->contract->reviewers[i];
+		l->reviewers[i].uid = l->contract->reviewers[i].uid;
+		if (l->reviewers[i].uid < 0) {
+			pw = getpwnam(l->contract->reviewers[i].user);
+			l->reviewers[i].uid = pw == NULL ? -1 : pw->pw_uid;
+		}
+		if (l->reviewers[i].uid < 0) {
+			log_event(LOG_LEVEL_WARN, "reviewer_unknown",
+			    "user=\"%s\"", l->contract->reviewers[i].user);
+		}
+	}
+}
+
+/* The contract in force is part of the record, bytes and all. */
+static int
+record_contract(struct ledger *l, struct err *e)
+{
+	struct store *s = &l->store;
+	struct span known;
+	int rc = stmt_run(s, STMT_META_GET, e, "s", l->contract->digest_text);
+
+	if (rc == SQLITE_ROW) {
+		known = stmt_span(s->stmts[STMT_META_GET], 0);
+		(void)json_int64(known, &l->contract_event);
+	}
+	stmt_done(s, STMT_META_GET);
+	if (rc != SQLITE_DONE) {
+		return rc == SQLITE_ROW ? 0 : CS_E_UNAVAILABLE;
+	}
+	rc = event_append(s,
+	    &(struct event_row){.kind = "contract_activated",
+		.actor = span_of("ledgerd"),
+		.body = l->contract->bytes},
+	    e);
+	if (rc == 0) {
+		char text[24];
+		l->contract_event = s->last_event_id;
+		(void)snprintf(
+		    text, sizeof(text), "%lld", (long long)l->contract_event);
+		rc = stmt_change(
+		    s, STMT_META_SET, e, "ss", l->contract->digest_text, text);
+	}
+	l->head_wanted = true;
+	return rc;
+}
+
+static int
+open_ledger(struct ledger *l, const struct options *o, struct err *e)
+{
+	char key_path[PATH_MAX];
+	int rc;
+
+	if (snprintf(key_path, sizeof(key_path), "%s.key", o->store) >=
+	    (int)sizeof(key_path)) {
+		return err_set(e, CS_E_TOO_LARGE, NULL, "store path too long");
+	}
+	rc = sign_key_open_or_create(key_path, &l->key, e);
+	if (rc == 0) {
+		rc = store_open(&l->store, o->store, e);
+	}
+	if (rc == 0) {
+		rc = record_contract(l, e);
+	}
+	if (rc == 0) {
+		rc = release_recover(l, e);
+	}
+	return rc;
+}
+
+static void
+on_stop(evutil_socket_t fd, short what, void *arg)
+{
+	struct ledger *l = arg;
+
+	(void)fd;
+	(void)what;
+	l->stopping = true;
+	(void)event_base_loopbreak(l->base);
+}
+
+/* What the supervisor knows about tenant and principal, mcpd cannot change. */
+static void
+trust_context(struct ledger *l, const struct startup *s)
+{
+	const struct contract_context *c = l->contract->trusted_context;
+
+	if (c != NULL && c->provider <= PROVIDER_STATIC_DEV) {
+		l->tenant = startup_env_dup(s, c->tenant_id_env);
+		l->principal = startup_env_dup(s, c->principal_env);
+	}
+}
+
+static void
+add_events(struct ledger *l, const struct startup *s)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	int alive = startup_liveness_fd(s);
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		struct event *ev =
+		    evsignal_new(l->base, signals[i], on_stop, l);
+		cs_assert(ev != NULL);
+		(void)event_add(ev, NULL);
+	}
+	if (alive >= 0) {
+		struct event *ev =
+		    event_new(l->base, alive, EV_READ, on_stop, l);
+		cs_assert(ev != NULL);
+		(void)event_add(ev, NULL);
+	}
+	l->idle_event = evtimer_new(l->base, on_stop, l);
+	cs_assert(l->idle_event != NULL);
+	group_commit_init(l);
+}
+
+static int
+set_up(
+    struct ledger *l, struct startup *s, int argc, char **argv, struct err *e)
+{
+	struct options o = {0};
+	struct contract *contract = NULL;
+	int rc = parse_options(argc, argv, &o, e);
+
+	if (rc != 0 || s->config == NULL) {
+		return rc != 0 ? rc
+			       : err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
+	}
+	rc = contract_load(s->config, &contract, e);
+	if (rc != 0) {
+		return rc;
+	}
+	l->contract = contract;
+	l->exit_idle = o.exit_idle;
+	trust_context(l, s);
+	if ((rc = startup_credentials(s, NULL, 0, e)) != 0) {
+		return rc;
+	}
+	crypto_init();
+	resolve_people(l);
+	l->base = event_base_new();
+	cs_assert(l->base != NULL);
+	cs_assert(event_base_priority_init(l->base, 2) == 0);
+	add_events(l, s);
+	rc = open_ledger(l, &o, e);
+	if (rc == 0) {
+		rc = listeners_open(l, &s->listeners, e);
+	}
+	if (rc == 0) {
+		char folder[PATH_MAX];
+		(void)snprintf(folder, sizeof(folder), "%s", o.store);
+		rc = startup_confine(s,
+		    &(struct confine){
+			.paths = &(struct path_rule){dirname(folder), PATH_RW},
+			.path_count = 1},
+		    e);
+	}
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct startup s = {.role = PROC_LEDGERD,
+	    .program = "ledgerd",
+	    .listen_names = listener_names};
+	struct ledger l = {.conns = TAILQ_HEAD_INITIALIZER(l.conns)};
+	struct err e = {0};
+	struct conn *c;
+
+	log_init("ledgerd", LOG_LEVEL_NOTICE);
+	l.scratch = arena_new();
+	if (startup_harden(&s, &argc, argv, &e) != 0 ||
+	    set_up(&l, &s, argc, argv, &e) != 0) {
+		return startup_fail(&s, &e);
+	}
+	(void)group_commit_now(&l);
+	if (startup_ready(&s, &e) != 0) {
+		return startup_fail(&s, &e);
+	}
+	(void)event_base_dispatch(l.base);
+	listeners_close();
+	(void)group_commit_now(&l);
+	while ((c = TAILQ_FIRST(&l.conns)) != NULL) {
+		conn_close(c);
+	}
+	l.head_wanted = true;
+	(void)store_begin(&l.store, &e);
+	(void)group_commit_now(&l);
+	store_close(&l.store);
+	sign_key_free(&l.key);
+	return CS_EXIT_OK;
+}

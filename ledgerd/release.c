@@ -1,0 +1,623 @@
+#include "ledgerd/release.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xalloc.h"
+#include "ledgerd/decide.h"
+#include "ledgerd/documents.h"
+#include "ledgerd/group_commit.h"
+#include "ledgerd/rules/approval.h"
+#include "ledgerd/store/events.h"
+#include "proto/job.h"
+
+/* A settling job waits for a writer as long as it takes. */
+#define SETTLE_EXPIRES_US (int64_t)10 * 365 * 86400 * 1000000
+
+/* What a job is made from. */
+struct mint {
+	struct proposal *proposal;
+	struct change_set *cs;
+	bool dry_run;
+	bool settle;
+	int64_t attempt;
+};
+
+static int
+check_releasable(
+    struct ledger *l, struct proposal *p, struct change_set *cs, struct err *e)
+{
+	enum proposal_state to;
+	int rc = proposal_check(p, l->scratch, cs, e);
+
+	if (rc != 0 || (rc = proposal_check_state(&l->store, p, e)) != 0 ||
+	    (rc = mode_gate(cs, "applied", e)) != 0) {
+		return rc;
+	}
+	if (!state_next(p->state, EVENT_RELEASE, &to)) {
+		return err_set(e, CS_E_STATE,
+		    p->state == STATE_OUTCOME_UNKNOWN ? "OUTCOME_UNKNOWN"
+						      : "PROPOSAL_NOT_APPROVED",
+		    "proposal %.*s is %s and cannot be applied",
+		    SPAN_ARGS(p->proposal_id), state_name(p->state));
+	}
+	if (p->state == STATE_FAILED && !p->retryable) {
+		return err_set(e, CS_E_STATE, "PROPOSAL_NOT_RETRYABLE",
+		    "proposal %.*s failed for a reason that does not pass; "
+		    "have it proposed again",
+		    SPAN_ARGS(p->proposal_id));
+	}
+	if (l->contract->mode != MODE_REVIEW) {
+		return err_set(e, CS_E_STATE, "MODE_NOT_REVIEW",
+		    "apply needs mode review; the contract says %s",
+		    contract_mode_name(l->contract->mode));
+	}
+	if (!span_is(p->contract_digest, l->contract->digest_text)) {
+		return err_set(e, CS_E_INTEGRITY, "CONTRACT_DIGEST_MISMATCH",
+		    "it was proposed under contract %.*s, the contract in "
+		    "force is %s; have it proposed and approved again",
+		    SPAN_ARGS(p->contract_digest), l->contract->digest_text);
+	}
+	return 0;
+}
+
+static int
+engine_of(const struct ledger *l, const struct change_set *cs,
+    const char **engine_out, struct err *e)
+{
+	const struct contract_source *source =
+	    contract_source(l->contract, cs->source_id);
+
+	if (source == NULL) {
+		return err_set(e, CS_E_CONFIG, "SOURCE_NOT_FOUND",
+		    "the contract has no source %.*s",
+		    SPAN_ARGS(cs->source_id));
+	}
+	*engine_out = contract_engine_name(source->engine);
+	return 0;
+}
+
+/* Build, sign and store the job row. */
+static int
+mint_job(struct ledger *l, const struct mint *mint, struct err *e)
+{
+	struct job_decision decisions[JOB_MAX_DECISIONS];
+	struct job_input in = {.change_set = mint->cs,
+	    .contract_digest = span_of(l->contract->digest_text),
+	    .attempt = mint->attempt,
+	    .issued_us = event_next_time(&l->store),
+	    .dry_run = mint->dry_run,
+	    .settle = mint->settle,
+	    .decisions = decisions};
+	struct buf payload = BUF_INIT;
+	struct buf id = BUF_INIT;
+	uint8_t signature[SIGNATURE_LEN];
+	int rc = engine_of(l, mint->cs, &in.engine, e);
+
+	if (rc == 0 && !mint->settle) {
+		rc = approval_collect(
+		    l, mint->cs, decisions, &in.decision_count, e);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	in.expires_us =
+	    in.issued_us +
+	    (mint->settle ? SETTLE_EXPIRES_US : JOB_LEASE_S * INT64_C(1000000));
+	job_build(&in, &payload);
+	job_id_of(mint->cs->proposal_id, &id);
+	sign_dsse(l->key, DSSE_TYPE_JOB, buf_as_span(&payload), signature);
+	rc = stmt_change(&l->store, STMT_JOB_ADD, e, "ttiiibgii",
+	    buf_as_span(&id), mint->cs->proposal_id, (int64_t)mint->dry_run,
+	    (int64_t)mint->settle, mint->attempt, buf_as_span(&payload),
+	    signature, in.expires_us, in.issued_us);
+	buf_clear(&payload);
+	buf_clear(&id);
+	return rc;
+}
+
+/* An unknown outcome is settled by a job that only looks it up. */
+static int
+mint_settle(struct ledger *l, struct proposal *p, struct err *e)
+{
+	struct change_set cs;
+	struct mint mint = {
+	    .proposal = p, .cs = &cs, .settle = true, .attempt = p->attempt};
+	int rc = change_set_parse(p->change_set, l->scratch, &cs, e);
+
+	return rc != 0 ? rc : mint_job(l, &mint, e);
+}
+
+/* An event about a proposal's job: `kind`, by `actor`. */
+static int
+add_event(struct ledger *l, const struct proposal *p, const char *kind,
+    struct span actor, struct span body, struct err *e)
+{
+	return event_append(&l->store,
+	    &(struct event_row){.kind = kind,
+		.actor = actor,
+		.tenant = p->tenant_id,
+		.capability = p->action,
+		.object_id = p->object_id,
+		.proposal_id = p->proposal_id,
+		.body = body},
+	    e);
+}
+
+static struct span
+job_event_body(struct ledger *l, const struct proposal *p, bool dry_run)
+{
+	struct buf id = BUF_INIT;
+	struct buf body = BUF_INIT;
+	struct json_out j;
+	struct span copy;
+
+	job_id_of(p->proposal_id, &id);
+	json_begin(&j, &body, 0);
+	json_open(&j, '{');
+	json_field_span(&j, "writeback_job_id", buf_as_span(&id));
+	json_field_span(&j, "proposal_hash", p->proposal_hash);
+	json_field_int(&j, "proposal_version", p->proposal_version);
+	json_field_span(&j, "source_id", p->source_id);
+	json_field_bool(&j, "dry_run", dry_run);
+	json_close(&j, '}');
+	copy = arena_span(l->scratch, buf_as_span(&body));
+	buf_clear(&body);
+	buf_clear(&id);
+	return copy;
+}
+
+static int
+release_checked(struct ledger *l, const struct mint *mint,
+    struct span operator_name, struct err *e)
+{
+	struct proposal *p = mint->proposal;
+	struct span body = job_event_body(l, p, mint->dry_run);
+	int rc = mint_job(l, mint, e);
+
+	if (rc == 0 && !mint->dry_run) {
+		rc = proposal_move(&l->store, p->proposal_id,
+		    &(struct proposal_moved){.from = p->state,
+			.to = STATE_PENDING_WORKER,
+			.now_us = event_next_time(&l->store)},
+		    e);
+		if (rc == 0) {
+			rc = stmt_change(&l->store, STMT_PROPOSAL_ATTEMPT, e,
+			    "ti", p->proposal_id, mint->attempt);
+		}
+		if (rc == 0) {
+			rc = add_event(l, p, state_event_name(EVENT_RELEASE),
+			    operator_name, body, e);
+		}
+		p->state = STATE_PENDING_WORKER;
+	}
+	return rc != 0 ? rc
+		       : add_event(l, p, "writeback_job_recorded",
+			     operator_name, body, e);
+}
+
+/* A retry: look the receipt up again, or wait for the job that already does. */
+static int
+release_again(struct ledger *l, struct proposal *p, struct err *e)
+{
+	struct change_set cs;
+	int rc = proposal_check(p, l->scratch, &cs, e);
+
+	if (rc != 0 || p->state == STATE_OUTCOME_UNKNOWN) {
+		return rc;
+	}
+	rc = store_request_begin(&l->store, e);
+	if (rc == 0) {
+		rc = mint_settle(l, p, e);
+		store_request_end(&l->store, rc == 0);
+	}
+	return rc;
+}
+
+int
+release_job(struct ledger *l, struct span proposal_id,
+    struct span operator_name, bool dry_run, struct proposal *out,
+    struct err *e)
+{
+	struct change_set cs;
+	struct mint mint = {.proposal = out, .cs = &cs, .dry_run = dry_run};
+	int rc = proposal_load(&l->store, proposal_id, l->scratch, out, e);
+
+	if (rc == 0 && !dry_run &&
+	    (out->state == STATE_APPLIED ||
+		out->state == STATE_OUTCOME_UNKNOWN)) {
+		return release_again(l, out, e);
+	}
+	if (rc != 0 || (rc = check_releasable(l, out, &cs, e)) != 0 ||
+	    (rc = store_request_begin(&l->store, e)) != 0) {
+		return rc;
+	}
+	mint.attempt = out->attempt + 1;
+	rc = release_checked(l, &mint, operator_name, e);
+	store_request_end(&l->store, rc == 0);
+	l->head_wanted = true;
+	return rc;
+}
+
+/* One row of JOB_NEXT or JOBS_IN_STATE, copied to the scratch arena. */
+struct job_row {
+	int64_t seq;
+	struct span job_id;
+	struct span proposal_id;
+	bool dry_run;
+	bool settle;
+	struct span payload;
+	uint8_t signature[SIGNATURE_LEN];
+	int64_t expires_us;
+};
+
+static void
+job_from_row(struct ledger *l, sqlite3_stmt *st, struct job_row *out)
+{
+	struct span signature = stmt_span(st, 6);
+
+	*out = (struct job_row){.seq = stmt_int(st, 0),
+	    .job_id = arena_span(l->scratch, stmt_span(st, 1)),
+	    .proposal_id = arena_span(l->scratch, stmt_span(st, 2)),
+	    .dry_run = stmt_int(st, 3) != 0,
+	    .settle = stmt_int(st, 4) != 0,
+	    .payload = arena_span(l->scratch, stmt_span(st, 5)),
+	    .expires_us = stmt_int(st, 7)};
+	if (signature.len == SIGNATURE_LEN) {
+		memcpy(out->signature, signature.ptr, SIGNATURE_LEN);
+	}
+}
+
+/* Back to approved: this job never reached a writer. */
+static int
+withdraw(struct ledger *l, const struct job_row *job, struct err *e)
+{
+	struct proposal p;
+	int rc = stmt_change(&l->store, STMT_JOB_MOVE, e, "iss", job->seq,
+	    "released", "withdrawn");
+
+	if (rc != 0 || job->dry_run || job->settle) {
+		return rc;
+	}
+	rc = proposal_load(&l->store, job->proposal_id, l->scratch, &p, e);
+	if (rc == 0) {
+		rc = proposal_move(&l->store, p.proposal_id,
+		    &(struct proposal_moved){.from = STATE_PENDING_WORKER,
+			.to = STATE_APPROVED,
+			.now_us = event_next_time(&l->store)},
+		    e);
+	}
+	return rc != 0 ? rc
+		       : add_event(l, &p, state_event_name(EVENT_WITHDRAW),
+			     span_of("ledgerd"), span_of("{}"), e);
+}
+
+/* The next released job that has not expired; expired ones are withdrawn. */
+static int
+next_job(struct ledger *l, struct job_row *job, struct err *e)
+{
+	struct store *s = &l->store;
+
+	for (;;) {
+		int rc = stmt_run(s, STMT_JOB_NEXT, e, "");
+		if (rc == SQLITE_ROW) {
+			job_from_row(l, s->stmts[STMT_JOB_NEXT], job);
+		}
+		stmt_done(s, STMT_JOB_NEXT);
+		if (rc != SQLITE_ROW) {
+			return rc == SQLITE_DONE ? CS_E_NOT_FOUND
+						 : CS_E_UNAVAILABLE;
+		}
+		if (job->expires_us > clock_now_us()) {
+			return 0;
+		}
+		rc = withdraw(l, job, e);
+		if (rc != 0) {
+			return rc;
+		}
+	}
+}
+
+void
+release_lease_next(struct conn *writer)
+{
+	struct ledger *l = writer->ledger;
+	struct job_row job;
+	struct msg_job m;
+	struct err e = {0};
+
+	if (!writer->claiming || writer->leased_seq != 0 ||
+	    store_begin(&l->store, &e) != 0 || next_job(l, &job, &e) != 0 ||
+	    stmt_change(&l->store, STMT_JOB_MOVE, &e, "iss", job.seq,
+		"released", "leased") != 0) {
+		return;
+	}
+	writer->claiming = false;
+	writer->leased_seq = job.seq;
+	(void)event_del(writer->claim_timer);
+	m = (struct msg_job){.job_id = job.job_id, .payload = job.payload};
+	memcpy(m.signature, job.signature, SIGNATURE_LEN);
+	conn_reply(writer, writer->claim_id, MSG_JOB, &m);
+}
+
+static int
+find_leased(struct ledger *l, int64_t seq, struct job_row *job, struct err *e)
+{
+	struct store *s = &l->store;
+	int rc = stmt_run(s, STMT_JOB_LEASED, e, "i", seq);
+
+	if (rc == SQLITE_ROW) {
+		job_from_row(l, s->stmts[STMT_JOB_LEASED], job);
+	}
+	stmt_done(s, STMT_JOB_LEASED);
+	return rc == SQLITE_ROW    ? 0
+	       : rc == SQLITE_DONE ? CS_E_NOT_FOUND
+				   : CS_E_UNAVAILABLE;
+}
+
+/* What a receipt does to the proposal. */
+static enum proposal_event
+event_of(enum receipt_status status)
+{
+	static const enum proposal_event events[] = {EVENT_APPLIED,
+	    EVENT_ALREADY_APPLIED, EVENT_CONFLICT, EVENT_FAILED, EVENT_LOST};
+
+	return events[status];
+}
+
+static int
+store_receipt(struct ledger *l, const struct proposal *p,
+    const struct receipt *r, struct span text, struct err *e)
+{
+	struct buf body = BUF_INIT;
+	struct json_out j;
+	int rc =
+	    stmt_change(&l->store, STMT_RECEIPT_ADD, e, "tttstiibi", r->job_id,
+		r->proposal_id, r->runner_id, receipt_status_name(r->status),
+		r->idempotency_key, (int64_t)r->source_database_mutated,
+		(int64_t)r->dry_run, text, event_next_time(&l->store));
+
+	if (rc != 0) {
+		return rc;
+	}
+	json_begin(&j, &body, 0);
+	json_open(&j, '{');
+	json_field_span(&j, "writeback_job_id", r->job_id);
+	json_field_int(&j, "rows_affected", r->rows_affected);
+	json_field_bool(
+	    &j, "source_database_mutated", r->source_database_mutated);
+	json_field_span(&j, "receipt_hash", r->receipt_hash);
+	json_field_bool(&j, "dry_run", r->dry_run);
+	json_field_raw(&j, "receipt", text);
+	json_close(&j, '}');
+	rc = add_event(l, p,
+	    r->dry_run ? "writeback_dry_run"
+		       : state_event_name(event_of(r->status)),
+	    r->runner_id, buf_as_span(&body), e);
+	buf_clear(&body);
+	return rc;
+}
+
+/* Move the proposal where the receipt leads, record it, close the job. */
+static int
+apply_receipt(struct ledger *l, const struct job_row *job,
+    const struct receipt *r, struct span text, struct err *e)
+{
+	struct proposal p;
+	enum proposal_state to = STATES;
+	int rc = proposal_load(&l->store, job->proposal_id, l->scratch, &p, e);
+
+	if (rc == 0) {
+		rc = stmt_change(&l->store, STMT_JOB_MOVE, e, "iss", job->seq,
+		    "leased", "reported");
+	}
+	if (rc == 0 && !r->dry_run) {
+		if (!state_next(p.state, event_of(r->status), &to)) {
+			return err_set(e, CS_E_STATE, "RECEIPT_NOT_EXPECTED",
+			    "a receipt '%s' is not possible for a proposal "
+			    "that is %s",
+			    receipt_status_name(r->status),
+			    state_name(p.state));
+		}
+		rc = proposal_move(&l->store, p.proposal_id,
+		    &(struct proposal_moved){.from = p.state,
+			.to = to,
+			.retryable = r->retryable,
+			.mutated = r->source_database_mutated,
+			.now_us = event_next_time(&l->store)},
+		    e);
+	}
+	if (rc == 0) {
+		rc = store_receipt(l, &p, r, text, e);
+	}
+	if (rc == 0 && to == STATE_OUTCOME_UNKNOWN) {
+		rc = mint_settle(l, &p, e);
+	}
+	return rc;
+}
+
+static int
+check_report(struct conn *writer, const struct msg_report *m,
+    struct job_row *job, struct receipt *r, struct err *e)
+{
+	struct ledger *l = writer->ledger;
+	int rc = writer->leased_seq == 0
+		     ? CS_E_NOT_FOUND
+		     : find_leased(l, writer->leased_seq, job, e);
+
+	if (rc != 0 || !span_equal(job->job_id, m->job_id)) {
+		return err_set(e, CS_E_STATE, "JOB_NOT_LEASED",
+		    "this writer does not have that job");
+	}
+	rc = receipt_parse(m->receipt, l->scratch, r, e);
+	if (rc != 0) {
+		return rc;
+	}
+	if (!span_equal(r->job_id, job->job_id) ||
+	    !span_equal(r->proposal_id, job->proposal_id) ||
+	    r->dry_run != job->dry_run) {
+		return err_set(e, CS_E_INVALID, "RECEIPT_MISMATCH",
+		    "the receipt is about another job");
+	}
+	return 0;
+}
+
+int
+release_report(struct conn *writer, const struct msg_report *m, struct err *e)
+{
+	struct ledger *l = writer->ledger;
+	struct job_row job;
+	struct receipt r;
+	int rc = check_report(writer, m, &job, &r, e);
+
+	if (rc != 0 || (rc = store_request_begin(&l->store, e)) != 0) {
+		return rc;
+	}
+	rc = apply_receipt(l, &job, &r, m->receipt, e);
+	store_request_end(&l->store, rc == 0);
+	if (rc == 0) {
+		l->head_wanted = true;
+		writer->leased_seq = 0;
+		release_answer(l, job.proposal_id, m->receipt);
+	}
+	return rc;
+}
+
+/* A receipt in ledgerd's own name, for a writer that cannot write one. */
+static int
+lost_receipt(struct ledger *l, const struct job_row *job, struct buf *out,
+    struct receipt *r, struct err *e)
+{
+	struct job parsed;
+	char at[CLOCK_TEXT_SIZE];
+	char hash[DIGEST_TEXT_SIZE];
+	int rc = job_parse(job->payload, l->scratch, &parsed, e);
+
+	if (rc != 0) {
+		return rc;
+	}
+	clock_format(event_next_time(&l->store), at);
+	receipt_result_hash(job->job_id,
+	    job->dry_run ? "failed" : "outcome_unknown", NULL, hash);
+	*r = (struct receipt){.job_id = job->job_id,
+	    .proposal_id = job->proposal_id,
+	    .runner_id = span_of("ledgerd"),
+	    .status = job->dry_run ? RECEIPT_FAILED : RECEIPT_OUTCOME_UNKNOWN,
+	    .idempotency_key = parsed.idempotency_key,
+	    .executed_at = arena_span(l->scratch, span_of(at)),
+	    .safe_error_code = span_of("WRITER_LOST"),
+	    .receipt_hash = arena_span(l->scratch, span_of(hash)),
+	    .dry_run = job->dry_run,
+	    .retryable = true,
+	    .explain = span_of(
+		"The writer went away while it had the job. Whether the source "
+		"database changed is not known; a writer settles it from the "
+		"receipt table before anything else.")};
+	receipt_build(r, out);
+	return 0;
+}
+
+static int
+lose_job(struct ledger *l, const struct job_row *job, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	struct receipt r;
+	int rc = lost_receipt(l, job, &text, &r, e);
+
+	if (rc == 0) {
+		rc = apply_receipt(l, job, &r, buf_as_span(&text), e);
+	}
+	if (rc == 0) {
+		rc = stmt_change(&l->store, STMT_JOB_MOVE, e, "iss", job->seq,
+		    "reported", "lost");
+	}
+	if (rc == 0) {
+		release_answer(l, job->proposal_id, buf_as_span(&text));
+	}
+	buf_clear(&text);
+	l->head_wanted = true;
+	return rc;
+}
+
+void
+release_lost(struct ledger *l, int64_t job_seq)
+{
+	struct job_row job;
+	struct err e = {0};
+	struct conn *writer;
+	int rc = find_leased(l, job_seq, &job, &e);
+
+	if (rc == 0) {
+		rc = store_request_begin(&l->store, &e);
+	}
+	if (rc == 0) {
+		rc = lose_job(l, &job, &e);
+		store_request_end(&l->store, rc == 0);
+	}
+	if (rc != 0) {
+		/* The row stays 'leased'; recovery at the next start settles
+		 * it. Nothing claims to know the outcome. */
+		log_err(LOG_LEVEL_ERR, "lost_job_not_recorded", &e);
+	}
+	group_commit_want(l);
+	writer = conn_claiming(l);
+	if (writer != NULL) {
+		release_lease_next(writer);
+	}
+}
+
+static int
+recover_jobs(struct ledger *l, enum stmt_id open_jobs,
+    int (*fn)(struct ledger *, const struct job_row *, struct err *),
+    struct err *e)
+{
+	struct store *s = &l->store;
+	struct job_row job;
+	int rc;
+
+	for (;;) {
+		rc = stmt_run(s, open_jobs, e, "");
+		if (rc == SQLITE_ROW) {
+			job_from_row(l, s->stmts[open_jobs], &job);
+		}
+		stmt_done(s, open_jobs);
+		if (rc != SQLITE_ROW) {
+			return rc == SQLITE_DONE ? 0 : CS_E_UNAVAILABLE;
+		}
+		rc = fn(l, &job, e);
+		if (rc != 0) {
+			return rc;
+		}
+	}
+}
+
+int
+release_recover(struct ledger *l, struct err *e)
+{
+	int rc = store_begin(&l->store, e);
+
+	if (rc == 0) {
+		rc = recover_jobs(l, STMT_JOBS_LEASED, lose_job, e);
+	}
+	return rc != 0 ? rc : recover_jobs(l, STMT_JOBS_UNSENT, withdraw, e);
+}
+
+void
+release_answer(struct ledger *l, struct span proposal_id, struct span document)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH (c, &l->conns, link) {
+		struct waiter *w;
+		struct waiter *next;
+		for (w = TAILQ_FIRST(&c->waiters); w != NULL; w = next) {
+			next = TAILQ_NEXT(w, link);
+			if (!span_is(proposal_id, w->proposal_id)) {
+				continue;
+			}
+			TAILQ_REMOVE(&c->waiters, w, link);
+			conn_document(c, w->request_id, document);
+			event_free(w->timer);
+			free(w);
+		}
+	}
+}

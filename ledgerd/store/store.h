@@ -1,0 +1,76 @@
+/*
+ * The ledger file: opening, statements, and the transaction of a loop turn.
+ * One writing connection; a second, read-only one for lists and reports, so
+ * that they never wait for writes.
+ */
+#ifndef CS_LEDGERD_STORE_STORE_H
+#define CS_LEDGERD_STORE_STORE_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/span.h"
+
+enum stmt_id {
+#define STMT(name, sql) STMT_##name,
+#include "ledgerd/store/stmt.def"
+#undef STMT
+	STMT_COUNT
+};
+
+struct store {
+	sqlite3 *db;     /* writes */
+	sqlite3 *reader; /* read-only */
+	sqlite3_stmt *stmts[STMT_COUNT];
+	bool in_transaction;
+	/* The end of the event chain, as it will be after COMMIT. */
+	int64_t last_event_id;
+	int64_t last_at_us;
+	uint8_t last_hash[32];
+};
+
+/*
+ * Open or create the ledger at `path` (mode 0600), apply the schema, find the
+ * end of the chain. The caller holds the store's lock. Nothing here grows with
+ * the number of events.
+ */
+int store_open(struct store *s, const char *path, struct err *e);
+void store_close(struct store *s);
+
+/* Begin the turn's transaction if it is not open yet. */
+int store_begin(struct store *s, struct err *e);
+
+/* Commit, or roll back, what this turn has written; no-op when nothing is. */
+int store_commit(struct store *s, struct err *e);
+void store_rollback(struct store *s);
+
+/* A request of several statements inside the turn: all of it or none. */
+int store_request_begin(struct store *s, struct err *e);
+void store_request_end(struct store *s, bool keep);
+
+/*
+ * Bind by format and step once. Formats: s C string (NULL binds NULL), t span
+ * as text, T the same but NULL when empty, b span as blob, i int64_t, f 32-byte
+ * blob, g 64-byte blob.
+ * Returns SQLITE_ROW, SQLITE_DONE or an SQLite error, which is also in *e. The
+ * caller calls stmt_done when it has read the row.
+ */
+int stmt_run(
+    struct store *s, enum stmt_id id, struct err *e, const char *fmt, ...);
+int stmt_next(struct store *s, enum stmt_id id, struct err *e);
+void stmt_done(struct store *s, enum stmt_id id);
+
+/* Run a statement that changes exactly one row: 0; CS_E_STATE when it changed
+ * none (the guard in its WHERE did not hold); CS_E_IO on errors. */
+int stmt_change(
+    struct store *s, enum stmt_id id, struct err *e, const char *fmt, ...);
+
+/* Columns of the current row; spans are valid until stmt_done. */
+struct span stmt_span(sqlite3_stmt *st, int column);
+int64_t stmt_int(sqlite3_stmt *st, int column);
+
+/* CS_E_UNAVAILABLE with LEDGER_UNAVAILABLE and SQLite's words. */
+int store_error(sqlite3 *db, struct err *e, const char *doing);
+
+#endif
