@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/base/scalar.h"
+#include "common/contract/report.h"
 
 struct err;
 
@@ -193,23 +194,6 @@ struct contract {
 	struct span bytes;    /* the file as read */
 };
 
-/* One finding of the validation. Path and message quote the file's own keys. */
-struct contract_issue {
-	char *path;
-	const char *code; /* static */
-	char *message;
-	bool warning;
-};
-
-/* At most CONTRACT_MAX_ISSUES are kept; `errors` counts all of them. */
-#define CONTRACT_MAX_ISSUES 1000
-
-struct contract_report {
-	struct contract_issue *issues; /* in evaluation order */
-	size_t count;
-	size_t errors;
-};
-
 /*
  * Which file: `explicit_path` if given, else countersign.json, else
  * synapsor.runner.json in the working directory. The result is static or the
@@ -219,17 +203,6 @@ int contract_find(
     const char *explicit_path, const char **path_out, struct err *e);
 
 #define CONTRACT_MAX_BYTES (1U << 20)
-
-/*
- * Validate bytes that already passed the owner and mode checks. Fills *report
- * (free with contract_report_clear) with every error and warning of
- * cli-config.md §1.8 in its order, then our own warnings. Returns 0 if there
- * are no errors, else CS_E_CONFIG; text that is not JSON has the one error
- * CONFIG_NOT_JSON, an object with a key twice CONFIG_DUPLICATE_KEY.
- */
-int contract_validate(
-    struct span bytes, struct contract_report *report, struct err *e);
-void contract_report_clear(struct contract_report *report);
 
 /*
  * Read, check and build. *e holds "Invalid Synapsor runner config:" and one

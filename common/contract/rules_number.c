@@ -87,7 +87,10 @@ next_digit(struct span digits, size_t *pos)
 	if (*pos < digits.len && digits.ptr[*pos] == '.') {
 		(*pos)++;
 	}
-	return *pos < digits.len ? digits.ptr[(*pos)++] : '0';
+	if (*pos == digits.len) {
+		return '0';
+	}
+	return digits.ptr[(*pos)++];
 }
 
 static int

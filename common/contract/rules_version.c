@@ -133,15 +133,16 @@ read_instant(struct span s, int64_t *us_out)
 	int second = read_digits(&r, 2);
 	int fraction = read_fraction(&r);
 	int offset = read_offset(&r);
+	int64_t seconds;
 
 	if (!r.ok || r.at != r.end || !is_date(year, month, day) || hour > 23 ||
 	    minute > 59 || second > 59) {
 		return false;
 	}
-	*us_out = (count_days(year, month, day) * 86400 + hour * 3600 +
-		      minute * 60 + second - offset) *
-		      1000000 +
-		  fraction;
+	seconds = count_days(year, month, day) * 86400;
+	seconds +=
+	    (int64_t)hour * 3600 + (int64_t)minute * 60 + second - offset;
+	*us_out = seconds * 1000000 + fraction;
 	return true;
 }
 

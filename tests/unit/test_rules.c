@@ -97,7 +97,8 @@ static const struct args_row args_rows[] = {
 	"b must be a boolean"},
     {{{"id", "'abcdef'"}}, "ARGUMENT_TOO_LONG",
 	"id must be at most 5 characters long"},
-    /* Three characters outside the BMP are six UTF-16 units. */
+    /* Length counts UTF-16 units: two outside the BMP and one are five. */
+    {{{"id", "'\xf0\x9f\x98\x80\xf0\x9f\x98\x80z'"}}, NULL, NULL},
     {{{"id", "'\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80'"}},
 	"ARGUMENT_TOO_LONG", "id must be at most 5 characters long"},
     {{{"id", "'a'"}, {"n", "-2.51"}}, "ARGUMENT_BELOW_MINIMUM",
