@@ -5,6 +5,8 @@
 #ifndef CS_CLI_RUN_RUN_H
 #define CS_CLI_RUN_RUN_H
 
+#include <signal.h>
+
 #include "cli/run/child.h"
 #include "cli/run/options.h"
 #include "cli/run/rundir.h"
@@ -26,6 +28,7 @@ struct run {
 	int ledger_fd[RUN_ROLES]; /* for mcpd and writerd; -1 */
 	bool owns_store; /* else another instance's ledgerd serves us */
 	struct child children[RUN_ROLES];
+	sigset_t while_waiting; /* the signal mask of run_supervise's wait */
 };
 
 /*
@@ -37,6 +40,12 @@ int run_start(struct run *r, struct err *e);
 
 /* Give up secrets, root, files and almost all system calls. */
 int run_confine(struct run *r, struct err *e);
+
+/*
+ * From here on SIGTERM, SIGINT and SIGHUP wait for run_supervise, which drains.
+ * Before, they simply end us, and the children follow.
+ */
+void run_catch_signals(struct run *r);
 
 /* Wait until there is nothing left to supervise: the exit code. */
 int run_supervise(struct run *r);

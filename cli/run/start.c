@@ -409,6 +409,7 @@ run_start(struct run *r, struct err *e)
 	if (rc == 0 && r->options.role[RUN_WRITERD]) {
 		rc = start_writerd(r, e);
 	}
+	run_catch_signals(r); /* whoever hears from mcpd may stop us */
 	if (rc == 0 && r->options.role[RUN_MCPD]) {
 		rc = start_mcpd(r, e);
 	}

@@ -20,9 +20,8 @@ on_stop_signal(int sig)
 	stop_requested = sig;
 }
 
-/* Blocked except inside ppoll, so that no signal slips in between. */
-static void
-catch_stop_signals(sigset_t *while_waiting)
+void
+run_catch_signals(struct run *r)
 {
 	const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	struct sigaction sa = {.sa_handler = on_stop_signal};
@@ -33,12 +32,12 @@ catch_stop_signals(sigset_t *while_waiting)
 		(void)sigaddset(&blocked, signals[i]);
 		(void)sigaction(signals[i], &sa, NULL);
 	}
-	(void)sigprocmask(SIG_BLOCK, &blocked, while_waiting);
+	(void)sigprocmask(SIG_BLOCK, &blocked, &r->while_waiting);
 }
 
 /* Wait for one child to end, its pidfd says so: its role, or -1 (signal). */
 static int
-wait_any(struct run *r, const sigset_t *mask)
+wait_any(struct run *r)
 {
 	struct pollfd fds[RUN_ROLES];
 
@@ -47,7 +46,8 @@ wait_any(struct run *r, const sigset_t *mask)
 			fds[i] = (struct pollfd){
 			    .fd = r->children[i].pidfd, .events = POLLIN};
 		}
-		if (ppoll(fds, RUN_ROLES, NULL, mask) < 0 && errno != EINTR) {
+		if (ppoll(fds, RUN_ROLES, NULL, &r->while_waiting) < 0 &&
+		    errno != EINTR) {
 			log_event(LOG_LEVEL_ERR, "poll_failed", "error=\"%m\"");
 			return -1;
 		}
@@ -141,13 +141,11 @@ judge_end(const struct run *r, enum run_role role, int *code_out)
 int
 run_supervise(struct run *r)
 {
-	sigset_t while_waiting;
 	int code = CS_EXIT_OK;
 	bool is_over = !any_running(r);
 
-	catch_stop_signals(&while_waiting);
 	while (!is_over) {
-		int role = wait_any(r, &while_waiting);
+		int role = wait_any(r);
 		if (role < 0) {
 			log_event(LOG_LEVEL_INFO, "stopping", "signal=%d",
 			    (int)stop_requested);
