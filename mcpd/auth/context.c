@@ -1,0 +1,90 @@
+#include "mcpd/auth/context.h"
+
+#include "common/base/str.h"
+#include "common/base/xalloc.h"
+
+struct resolver {
+	char *(*lookup)(void *arg, const char *name);
+	void *arg;
+};
+
+static bool
+is_usable(const char *text)
+{
+	size_t len = text == NULL ? 0 : strlen(text);
+
+	return len > 0 && len <= MSG_NAME_MAX && utf8_is_valid(span_of(text));
+}
+
+/* A value: the environment first, the literal only where it is allowed. */
+static struct span
+resolve_value(const struct resolver *r, const char *name, const char *literal)
+{
+	char *value = r->lookup(r->arg, name);
+
+	if (is_usable(value)) {
+		return span_of(value);
+	}
+	free(value);
+	return span_of(is_usable(literal) ? xstrdup(literal) : NULL);
+}
+
+static void
+resolve(struct trusted_context *t, const struct contract_context *source,
+    const struct resolver *r)
+{
+	bool is_dev = source->provider == PROVIDER_STATIC_DEV;
+
+	t->source = source;
+	t->provenance = is_dev ? PROVENANCE_STATIC_DEV : PROVENANCE_ENVIRONMENT;
+	if (!is_dev && source->provider != PROVIDER_ENVIRONMENT) {
+		t->refusal = "TRUSTED_CONTEXT_UNSUPPORTED";
+		return;
+	}
+	t->tenant = resolve_value(
+	    r, source->tenant_id_env, is_dev ? source->tenant_id : NULL);
+	t->principal = resolve_value(
+	    r, source->principal_env, is_dev ? source->principal : NULL);
+	if (t->tenant.len == 0 || t->principal.len == 0) {
+		t->refusal = "TRUSTED_BINDING_MISSING";
+	}
+}
+
+void
+context_resolve(struct context_set *set, const struct contract *c,
+    char *(*lookup)(void *arg, const char *name), void *arg)
+{
+	struct resolver r = {lookup, arg};
+
+	set->count = 0;
+	set->items = xcalloc(c->context_count + 1, sizeof(*set->items));
+	if (c->trusted_context != NULL) {
+		resolve(&set->items[set->count++], c->trusted_context, &r);
+	}
+	for (size_t i = 0; i < c->context_count; i++) {
+		resolve(&set->items[set->count++], &c->contexts[i], &r);
+	}
+}
+
+void
+context_clear(struct context_set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		/* Allocated in resolve_value; spans only look const. */
+		free((void *)(uintptr_t)set->items[i].tenant.ptr);
+		free((void *)(uintptr_t)set->items[i].principal.ptr);
+	}
+	free(set->items);
+	*set = (struct context_set){NULL, 0};
+}
+
+const struct trusted_context *
+context_of(const struct context_set *set, const struct contract_context *source)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		if (set->items[i].source == source) {
+			return &set->items[i];
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,59 @@
+/*
+ * The client side of mcpd.sock: asynchronous frames over the inherited
+ * descriptor. HELLO goes first; calls made before its answer wait. At most 64
+ * calls are in flight, the rest queues. When ledgerd is gone or silent for 5 s,
+ * every waiting and later call fails: nothing is answered that is not stored.
+ */
+#ifndef CS_MCPD_LEDGER_CLIENT_H
+#define CS_MCPD_LEDGER_CLIENT_H
+
+#include "proto/messages.h"
+
+struct arena;
+struct contract;
+struct event_base;
+struct ledger_client;
+
+/* What came back; everything is borrowed for the time of the callback. */
+struct ledger_reply {
+	const char *error; /* NULL, or a reason word; in the call's arena */
+	struct span message;
+	bool retryable;
+	/* By the call: */
+	struct msg_recorded recorded;
+	struct msg_proposed proposed;
+	struct span document;
+};
+
+typedef void (*ledger_done_fn)(void *context, const struct ledger_reply *reply);
+
+/* Where an answer goes: lists of the answer live in the arena. */
+struct ledger_waiter {
+	struct arena *arena;
+	ledger_done_fn done; /* called exactly once, never from the call */
+	void *context;
+};
+
+/*
+ * Start to talk on `fd` (not owned). `on_mismatch` is called when ledgerd
+ * refuses the handshake or has another contract; *e names both digests.
+ */
+struct ledger_client *ledger_client_new(struct event_base *base, int fd,
+    const struct contract *c,
+    void (*on_mismatch)(void *arg, const struct err *e), void *arg);
+void ledger_client_free(struct ledger_client **client);
+
+/*
+ * Each returns 0, or CS_E_TOO_LARGE when the message does not fit; then the
+ * waiter is not called.
+ */
+int ledger_read(struct ledger_client *client, const struct msg_call *call,
+    struct ledger_waiter waiter);
+int ledger_propose(struct ledger_client *client, const struct msg_call *call,
+    struct ledger_waiter waiter);
+int ledger_refuse(struct ledger_client *client,
+    const struct msg_refuse *refusal, struct ledger_waiter waiter);
+int ledger_resource(struct ledger_client *client,
+    const struct msg_resource *resource, struct ledger_waiter waiter);
+
+#endif

@@ -1,0 +1,367 @@
+/*
+ * mcpd - the process that a model talks to.
+ *
+ * It serves the reviewed tools of the contract over MCP on stdin and stdout. A
+ * tool call becomes one prepared SELECT on the source database and one message
+ * to ledgerd, which records what was seen or makes a proposal; the answer
+ * leaves when ledgerd has stored it.
+ *
+ * SECURITY
+ *
+ * mcpd reads untrusted input all day, so it is built to have nothing worth
+ * stealing: it holds the read URL of each source and one socket to ledgerd, on
+ * which it can record, propose and look up, but not approve, claim or apply.
+ * It contains no code that signs, stores or writes. It trusts its contract
+ * file, the environment copy that startup took, and the database's answers as
+ * data. It trusts neither the model nor what the model sends: identifiers come
+ * from the contract only, values are bound, tenant and principal never come
+ * from arguments. Descriptors, paths, ports and system calls are confined
+ * before the first byte of input is read.
+ *
+ * DIAGNOSTICS
+ *
+ * stderr, one line per event. Fatal at start: wrong options (exit 100); a bad
+ * contract, URL or SQLite file, another contract at ledgerd (exit 111). Not
+ * fatal: a database that cannot be reached and a ledger that is gone; calls
+ * answer TEMPORARILY_UNAVAILABLE then. End of stdin, SIGTERM and SIGINT finish
+ * the calls in flight; the exit code is 0.
+ */
+#include <event2/event.h>
+#include <signal.h>
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/xalloc.h"
+#include "common/crypto/digest.h"
+#include "mcpd/server.h"
+#include "mcpd/sources.h"
+#include "mcpd/transport/stdio.h"
+
+#define DRAIN_SECONDS 15
+
+struct daemon {
+	struct startup startup;
+	struct event_base *base;
+	struct contract *contract;
+	struct sources sources;
+	struct server server;
+	struct arena *arena; /* plans */
+	struct stdio *stdio;
+	struct event *signals[2];
+	struct event *liveness;
+	/* Options. */
+	bool read_only;
+	int result_format; /* 0: the contract's */
+	enum name_style style;
+	int exit_code;
+};
+
+static int
+set_read_only(struct daemon *d, const char *value)
+{
+	(void)value;
+	d->read_only = true;
+	return 0;
+}
+
+static int
+set_result_format(struct daemon *d, const char *value)
+{
+	if (strcmp(value, "1") != 0 && strcmp(value, "2") != 0) {
+		return CS_E_INVALID;
+	}
+	d->result_format = value[0] - '0';
+	return 0;
+}
+
+static int
+set_name_style(struct daemon *d, const char *value)
+{
+	static const enum name_style styles[] = {
+	    STYLE_CANONICAL, STYLE_OPENAI, STYLE_BOTH};
+
+	for (size_t i = 0; i < sizeof(styles) / sizeof(styles[0]); i++) {
+		if (strcmp(value, alias_style_name(styles[i])) == 0) {
+			d->style = styles[i];
+			return 0;
+		}
+	}
+	return CS_E_INVALID;
+}
+
+static const struct {
+	const char *name;
+	bool has_value;
+	int (*set)(struct daemon *d, const char *value);
+} options[] = {
+    {"--read-only", false, set_read_only},
+    {"--result-format", true, set_result_format},
+    {"--tool-name-style", true, set_name_style},
+};
+
+#define OPTIONS (sizeof(options) / sizeof(options[0]))
+
+static int
+take_options(struct daemon *d, int argc, char **argv, struct err *e)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *name = argv[i];
+		const char *value = NULL;
+		size_t k = 0;
+
+		while (k < OPTIONS && strcmp(name, options[k].name) != 0) {
+			k++;
+		}
+		if (k < OPTIONS && options[k].has_value && i + 1 < argc) {
+			value = argv[++i];
+		}
+		if (k == OPTIONS || (options[k].has_value && value == NULL) ||
+		    options[k].set(d, value) != 0) {
+			return err_set(e, CS_E_INVALID, "USAGE",
+			    "%s: not an option of mcpd, or a bad value", name);
+		}
+	}
+	return 0;
+}
+
+static int
+load_contract(struct daemon *d, struct err *e)
+{
+	const char *path = NULL;
+	int rc = contract_find(d->startup.config, &path, e);
+
+	if (rc == 0) {
+		rc = contract_load(path, &d->contract, e);
+	}
+	if (rc == 0 && d->contract->mode == MODE_CLOUD) {
+		rc = err_set(e, CS_E_UNSUPPORTED, "MODE_UNSUPPORTED",
+		    "%s: mode \"cloud\" is not supported; use read_only, "
+		    "shadow or review",
+		    path);
+	}
+	return rc;
+}
+
+static char *
+lookup_env(void *arg, const char *name)
+{
+	return startup_env_dup(arg, name);
+}
+
+/* Everything that is known from the contract alone. */
+static void
+build_server(struct daemon *d)
+{
+	struct server *s = &d->server;
+	int format = d->result_format != 0 ? d->result_format
+					   : d->contract->result_format;
+
+	s->contract = d->contract;
+	s->mode = d->read_only ? MODE_READ_ONLY : d->contract->mode;
+	s->format = format == 2 ? &result_v2 : &result_v1;
+	s->tools = tools_new(d->contract, s->mode, d->style);
+	context_resolve(&s->contexts, d->contract, lookup_env, &d->startup);
+	for (size_t i = 0; i < s->contexts.count; i++) {
+		if (s->contexts.items[i].refusal != NULL) {
+			log_event(LOG_LEVEL_WARN, "context_missing",
+			    "reason=%s", s->contexts.items[i].refusal);
+		}
+	}
+	d->arena = arena_new();
+	s->plans = plans_build(d->contract, d->arena);
+	s->readers = d->sources.readers;
+}
+
+static int
+new_base(struct daemon *d, struct err *e)
+{
+	struct event_config *config = event_config_new();
+
+	if (config != NULL && stdio_needs_poll()) {
+		(void)event_config_avoid_method(config, "epoll");
+	}
+	if (config != NULL) {
+		d->base = event_base_new_with_config(config);
+		event_config_free(config);
+	}
+	return d->base != NULL
+		   ? 0
+		   : err_set(e, CS_E_IO, NULL, "cannot make an event loop");
+}
+
+static int
+confine(struct daemon *d, struct err *e)
+{
+	const struct sources *s = &d->sources;
+	struct confine c = {.paths = s->paths,
+	    .path_count = s->path_count,
+	    .is_db_client = s->port_count > 0,
+	    .tcp_ports = s->ports,
+	    .tcp_port_count = s->port_count,
+	    .needs_unix_socket = s->needs_unix_socket};
+	int rc = startup_confine(&d->startup, &c, e);
+
+	if (rc == 0 && d->startup.degraded.len > 0) {
+		log_event(LOG_LEVEL_WARN, "reduced_isolation", "missing=\"%s\"",
+		    buf_text(&d->startup.degraded));
+	}
+	return rc;
+}
+
+/* Steps of common/proc/startup.h, in its order. */
+static int
+start(struct daemon *d, int argc, char **argv, struct err *e)
+{
+	int rc = take_options(d, argc, argv, e);
+
+	if (rc == 0 && d->startup.ledger_fd < 0) {
+		rc = err_set(e, CS_E_INVALID, "USAGE",
+		    "--ledger-fd is needed: mcpd is started by "
+		    "countersign-run or a service manager");
+	}
+	if (rc == 0) {
+		rc = load_contract(d, e);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	sources_init(&d->sources, d->contract);
+	build_server(d);
+	rc = startup_credentials(&d->startup, d->sources.credentials,
+	    d->sources.credential_count, e);
+	if (rc == 0) {
+		rc = new_base(d, e);
+	}
+	if (rc == 0) {
+		rc = sources_open(&d->sources, d->base, e);
+	}
+	return rc != 0 ? rc : confine(d, e);
+}
+
+static void
+stop_loop(void *arg)
+{
+	struct daemon *d = arg;
+
+	event_base_loopbreak(d->base);
+}
+
+static void
+on_mismatch(void *arg, const struct err *e)
+{
+	struct daemon *d = arg;
+
+	log_err(LOG_LEVEL_ERR, "handshake_failed", e);
+	d->exit_code = CS_EXIT_ENVIRONMENT;
+	stop_loop(d);
+}
+
+static void
+on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct timeval limit = {DRAIN_SECONDS, 0};
+
+	(void)what;
+	log_event(LOG_LEVEL_NOTICE, "draining", "signal=%d", (int)number);
+	event_base_loopexit(d->base, &limit);
+	stdio_drain(d->stdio);
+}
+
+/* The supervisor never writes here: readable means that it is gone. */
+static void
+on_liveness(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	log_event(LOG_LEVEL_NOTICE, "supervisor_gone", "action=exit");
+	stop_loop(arg);
+}
+
+static void
+on_running(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	sources_start(&d->sources);
+}
+
+static int
+serve(struct daemon *d, struct err *e)
+{
+	static const int numbers[] = {SIGTERM, SIGINT};
+	struct timeval soon = {0, 0};
+	int fd = startup_liveness_fd(&d->startup);
+
+	for (size_t i = 0; i < 2; i++) {
+		d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d);
+		event_add(d->signals[i], NULL);
+	}
+	if (fd >= 0) {
+		d->liveness = event_new(d->base, fd, EV_READ, on_liveness, d);
+		event_add(d->liveness, NULL);
+	}
+	d->server.ledger = ledger_client_new(
+	    d->base, d->startup.ledger_fd, d->contract, on_mismatch, d);
+	d->stdio = stdio_new(d->base, &d->server, stop_loop, d);
+	event_base_once(d->base, -1, EV_TIMEOUT, on_running, d, &soon);
+	if (startup_ready(&d->startup, e) != 0) {
+		return e->code;
+	}
+	log_event(LOG_LEVEL_INFO, "serving", "contract=%s mode=%s",
+	    d->contract->digest_text, contract_mode_name(d->server.mode));
+	return event_base_dispatch(d->base) < 0
+		   ? err_set(e, CS_E_IO, NULL, "the event loop failed")
+		   : 0;
+}
+
+static void
+release(struct daemon *d)
+{
+	stdio_free(&d->stdio);
+	ledger_client_free(&d->server.ledger);
+	sources_clear(&d->sources);
+	tools_free(&d->server.tools);
+	context_clear(&d->server.contexts);
+	server_clear(&d->server);
+	arena_free(&d->arena);
+	for (size_t i = 0; i < 2; i++) {
+		if (d->signals[i] != NULL) {
+			event_free(d->signals[i]);
+		}
+	}
+	if (d->liveness != NULL) {
+		event_free(d->liveness);
+	}
+	if (d->base != NULL) {
+		event_base_free(d->base);
+	}
+	contract_free(&d->contract);
+	startup_clear(&d->startup);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct daemon d = {
+	    .startup = {.role = PROC_MCPD, .program = "mcpd"}};
+	struct err e = {0};
+	int rc = 0;
+
+	if (startup_harden(&d.startup, &argc, argv, &e) != 0) {
+		return startup_fail(&d.startup, &e);
+	}
+	crypto_init();
+	rc = start(&d, argc, argv, &e);
+	if (rc == 0) {
+		rc = serve(&d, &e);
+	}
+	if (rc != 0) {
+		return startup_fail(&d.startup, &e);
+	}
+	release(&d);
+	return d.exit_code;
+}

@@ -1,0 +1,343 @@
+/*
+ * tools/call (engine.md §1.6): check, read one row, let ledgerd record or
+ * propose, and only then answer. A refusal is recorded like a result; when the
+ * ledger cannot record, nothing is answered but that.
+ */
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/contract/rules.h"
+#include "mcpd/mcp/dispatch.h"
+
+/* proto/messages.c: the longest tool name and message of a refusal. */
+#define TOOL_MAX    MSG_ID_MAX
+#define MESSAGE_MAX 1024U
+
+struct call {
+	struct request *request;
+	struct span tool;                      /* as the model spelled it */
+	const struct contract_capability *cap; /* NULL: unknown tool */
+	const struct trusted_context *context;
+	struct scalar_list args;
+	struct read_request read;
+	struct call_error error; /* to answer once it is recorded */
+	struct call_result result;
+};
+
+static void
+put_value(struct json_out *j, const struct call *c)
+{
+	const struct result_format *format = c->request->server->format;
+
+	if (c->error.code != NULL) {
+		format->put_error(j, c->cap, &c->error);
+	} else if (c->cap->kind == KIND_READ) {
+		format->put_read(j, &c->result);
+	} else {
+		format->put_proposal(j, &c->result);
+	}
+}
+
+/* The value twice: as pretty text for models, as JSON for programs. */
+static void
+answer(struct call *c)
+{
+	struct request *r = c->request;
+	struct server *s = r->server;
+	struct json_out *j = reply_begin(r);
+	struct json_out pretty;
+	bool failed = c->error.code != NULL;
+
+	buf_reset(&s->text);
+	json_begin(&pretty, &s->text, 2);
+	put_value(&pretty, c);
+	json_open(j, '{');
+	if (failed) {
+		json_field_bool(j, "isError", true);
+	}
+	json_key(j, "content");
+	json_open(j, '[');
+	json_open(j, '{');
+	json_field_text(j, "type", "text");
+	json_field_span(j, "text", buf_as_span(&s->text));
+	json_close(j, '}');
+	json_close(j, ']');
+	if (!failed || s->format->structured_errors) {
+		json_key(j, "structuredContent");
+		put_value(j, c);
+	}
+	json_close(j, '}');
+	reply_end(r);
+}
+
+static void
+answer_error(struct call *c, struct call_error error)
+{
+	c->error = error;
+	if (c->cap != NULL || error.retryable) {
+		answer(c);
+		return;
+	}
+	reply_error(c->request, RPC_INVALID_PARAMS,
+	    arena_printf(c->request->arena, "%.*s", SPAN_ARGS(error.message)),
+	    span_of(""));
+}
+
+static void
+on_refusal_recorded(void *context, const struct ledger_reply *reply)
+{
+	struct call *c = context;
+
+	if (reply->error != NULL) {
+		answer_error(c, error_ledger_unavailable());
+	} else {
+		answer_error(c, c->error);
+	}
+}
+
+/* Record the refusal; the answer leaves when it is stored. */
+static void
+refuse(struct call *c, const char *reason, const char *message)
+{
+	struct request *r = c->request;
+	struct span text = span_of(message);
+	struct msg_refuse m = {.tool = rpc_cut_text(c->tool, TOOL_MAX),
+	    .tenant = span_of(""),
+	    .principal = span_of("")};
+	struct ledger_waiter waiter = {r->arena, on_refusal_recorded, c};
+
+	/* The message quotes names and may have been cut inside one. */
+	text = rpc_cut_text(text, MESSAGE_MAX);
+	while (text.len > 0 && !utf8_is_valid(text)) {
+		text.len--;
+	}
+	c->error = error_for(reason, arena_span(r->arena, text));
+	if (c->context != NULL) {
+		m.provenance = c->context->provenance;
+	}
+	if (c->context != NULL && c->context->refusal == NULL) {
+		m.tenant = c->context->tenant;
+		m.principal = c->context->principal;
+	}
+	m.code = span_of(reason);
+	m.message = c->error.message;
+	r->on_cancel = NULL;
+	if (ledger_refuse(r->server->ledger, &m, waiter) != 0) {
+		answer_error(c, error_ledger_unavailable());
+	}
+}
+
+/* Arguments as typed scalars. */
+static void
+take_args(struct call *c, uint32_t object)
+{
+	const struct json_doc *doc = &c->request->doc;
+	struct arena *a = c->request->arena;
+	uint32_t count = object == JSON_NONE ? 0 : doc->nodes[object].count;
+	uint32_t node = object + 1;
+
+	c->args.items = arena_array(a, count + 1, sizeof(*c->args.items));
+	c->args.count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		struct named_scalar *arg = &c->args.items[i];
+
+		arg->name = json_string(doc, node, a);
+		node = doc->nodes[node].next;
+		/* A container or an infinite number has no scalar: null stands
+		 * for it, which is the wrong type for every argument. */
+		if (scalar_from_json(doc, node, a, &arg->value) != 0) {
+			arg->value = (struct scalar){SCALAR_NULL, span_of("")};
+		}
+		node = doc->nodes[node].next;
+	}
+}
+
+/* Everything that can be refused before the source is asked. */
+static int
+check(struct call *c, struct err *e)
+{
+	const struct server *s = c->request->server;
+	const struct contract_capability *cap = c->cap;
+	const struct named_scalar *key = NULL;
+	int rc = rules_check_args(cap, c->args.items, c->args.count, e);
+
+	if (rc != 0) {
+		return rc;
+	}
+	if (cap->kind == KIND_PROPOSAL && s->mode == MODE_READ_ONLY) {
+		return err_set(e, CS_E_DENIED, "PROPOSALS_DISABLED",
+		    "this server is read-only");
+	}
+	if (c->context == NULL || c->context->refusal != NULL) {
+		return err_set(e, CS_E_DENIED,
+		    c->context == NULL ? "TRUSTED_CONTEXT_MISSING"
+				       : c->context->refusal,
+		    "no trusted context");
+	}
+	key = scalars_find(
+	    c->args.items, c->args.count, span_of(cap->lookup_arg));
+	if (key == NULL) {
+		return err_set(e, CS_E_INVALID, "LOOKUP_ARG_MISSING",
+		    "%s is needed to find the row", cap->lookup_arg);
+	}
+	c->read.key = key->value;
+	if (server_reader(s, cap) == NULL) {
+		return err_set(e, CS_E_UNAVAILABLE, "SOURCE_CREDENTIAL_MISSING",
+		    "no credential");
+	}
+	return 0;
+}
+
+static void
+fill_result(struct call *c)
+{
+	const struct contract_capability *cap = c->cap;
+	const struct named_scalar *id = scalars_find(
+	    c->read.row, cap->read_count, span_of(cap->primary_key));
+
+	c->result.cap = cap;
+	c->result.mode = c->request->server->mode;
+	c->result.tenant = c->context->tenant;
+	c->result.principal = c->context->principal;
+	c->result.provenance = provenance_name(c->context->provenance);
+	c->result.row.items = c->read.row;
+	c->result.row.count = (uint32_t)cap->read_count;
+	c->result.object_id = scalar_as_string(
+	    id == NULL || id->value.kind == SCALAR_NULL ? c->read.key
+							: id->value);
+}
+
+/* READ and PROPOSE: what ledgerd says decides what is answered. */
+static void
+on_stored(void *context, const struct ledger_reply *reply)
+{
+	struct call *c = context;
+
+	if (reply->error != NULL) {
+		/* ledgerd records its own refusals. */
+		log_event(LOG_LEVEL_NOTICE, "call_refused",
+		    "capability=%s reason=%s", c->cap->name, reply->error);
+		answer_error(
+		    c, reply->retryable
+			   ? error_ledger_unavailable()
+			   : error_for(reply->error,
+				 rpc_cut_text(reply->message, MESSAGE_MAX)));
+		return;
+	}
+	fill_result(c);
+	c->result.evidence_id = c->cap->kind == KIND_READ
+				    ? reply->recorded.evidence_id
+				    : reply->proposed.evidence_id;
+	c->result.proposed = &reply->proposed;
+	answer(c);
+}
+
+static void
+store(struct call *c)
+{
+	struct request *r = c->request;
+	struct ledger_client *ledger = r->server->ledger;
+	struct ledger_waiter waiter = {r->arena, on_stored, c};
+	struct msg_call m = {.capability = span_of(c->cap->name),
+	    .tenant = c->context->tenant,
+	    .principal = c->context->principal,
+	    .provenance = c->context->provenance,
+	    .args = c->args,
+	    .row = {c->read.row, (uint32_t)c->cap->read_count}};
+	int rc = c->cap->kind == KIND_READ ? ledger_read(ledger, &m, waiter)
+					   : ledger_propose(ledger, &m, waiter);
+
+	if (rc != 0) {
+		refuse(c, "ROW_TOO_LARGE", "");
+	}
+}
+
+static void
+on_read(struct read_request *read)
+{
+	struct call *c = read->context;
+
+	c->request->on_cancel = NULL;
+	if (read->error != NULL) {
+		refuse(c, read->error, "");
+	} else {
+		store(c);
+	}
+}
+
+/* Before anything was recorded a call can simply end. */
+static void
+on_call_cancel(struct request *r)
+{
+	struct call *c = r->work;
+	struct reader *reader = server_reader(r->server, c->cap);
+
+	reader->ops->cancel(reader, &c->read);
+	reply_none(r);
+}
+
+static void
+start(struct call *c)
+{
+	struct request *r = c->request;
+	struct reader *reader = server_reader(r->server, c->cap);
+
+	c->read.plan = &r->server->plans[c->cap->index];
+	c->read.tenant = c->context->tenant;
+	c->read.arena = r->arena;
+	c->read.done = on_read;
+	c->read.context = c;
+	r->on_cancel = on_call_cancel;
+	reader->ops->submit(reader, &c->read);
+}
+
+static void
+run(struct call *c, uint32_t arguments)
+{
+	const struct server *s = c->request->server;
+	struct err e = {0};
+
+	c->cap = tools_find(s->tools, c->tool);
+	if (c->cap == NULL) {
+		refuse(c, "MCP_TOOL_NOT_FOUND",
+		    arena_printf(c->request->arena, "Tool %.*s not found",
+			SPAN_ARGS(rpc_cut_text(c->tool, TOOL_MAX))));
+		return;
+	}
+	c->context = context_of(&s->contexts, c->cap->context);
+	take_args(c, arguments);
+	if (check(c, &e) != 0) {
+		refuse(c, err_reason(&e), e.msg);
+	} else {
+		start(c);
+	}
+}
+
+void
+on_tools_call(struct request *r)
+{
+	struct call *c = arena_alloc(r->arena, sizeof(*c));
+	uint32_t name = JSON_NONE;
+	uint32_t arguments = JSON_NONE;
+
+	if (r->params != JSON_NONE) {
+		name = json_get_type(&r->doc, r->params, "name", JSON_STRING);
+		arguments = json_get(&r->doc, r->params, "arguments");
+	}
+	if (name == JSON_NONE) {
+		reply_error(r, RPC_INVALID_PARAMS,
+		    "Invalid params: name must be a string", span_of(""));
+		return;
+	}
+	if (arguments != JSON_NONE &&
+	    r->doc.nodes[arguments].type != JSON_OBJECT) {
+		reply_error(r, RPC_INVALID_PARAMS,
+		    "Invalid params: arguments must be an object", span_of(""));
+		return;
+	}
+	c->request = r;
+	c->tool = json_string(&r->doc, name, r->arena);
+	r->work = c;
+	run(c, arguments);
+}

@@ -1,0 +1,20 @@
+/*
+ * The methods of MCP that this server has.
+ */
+#ifndef CS_MCPD_MCP_DISPATCH_H
+#define CS_MCPD_MCP_DISPATCH_H
+
+#include "mcpd/mcp/session.h"
+
+/* Answer the request, at once or later. */
+void dispatch_request(struct request *r, struct span method);
+
+/* tools/call (call.c) and resources/read (resources.c). */
+void on_tools_call(struct request *r);
+void on_resources_read(struct request *r);
+
+/* The results of resources/list and resources/templates/list. */
+void on_resources_list(struct request *r);
+void on_resources_templates(struct request *r);
+
+#endif

@@ -1,0 +1,250 @@
+#include "mcpd/mcp/tools.h"
+
+#include "common/base/arena.h"
+#include "common/base/xalloc.h"
+
+#define DRAFT_07 "http://json-schema.org/draft-07/schema#"
+
+static const char handles_hint[] =
+    "Evidence ids in the result are audit/replay handles; there is no need to "
+    "call them this turn.";
+
+static const char *const arg_types[] = {
+    [ARG_STRING] = "string",
+    [ARG_NUMBER] = "number",
+    [ARG_BOOLEAN] = "boolean",
+};
+
+struct tool_list {
+	struct arena *arena;
+	struct buf json;
+	const struct contract *contract;
+	struct exposure_list exposures;
+};
+
+static void
+put_property(
+    struct json_out *j, const struct contract_arg *arg, struct arena *a)
+{
+	json_key(j, arg->name);
+	json_open(j, '{');
+	json_field_text(j, "type", arg_types[arg->type]);
+	if (arg->type == ARG_STRING && arg->max_length > 0) {
+		json_field_int(j, "maxLength", arg->max_length);
+	}
+	if (arg->minimum.len > 0) {
+		json_field_raw(j, "minimum", arg->minimum);
+	}
+	if (arg->maximum.len > 0) {
+		json_field_raw(j, "maximum", arg->maximum);
+	}
+	if (arg->allowed != NULL) {
+		json_key(j, "enum");
+		json_open(j, '[');
+		for (size_t i = 0; i < arg->allowed_count; i++) {
+			scalar_put(j, arg->allowed[i]);
+		}
+		json_close(j, ']');
+	}
+	json_field_text(j, "description",
+	    arg->description != NULL
+		? arg->description
+		: arena_printf(a, "%s business argument", arg->name));
+	json_close(j, '}');
+}
+
+static void
+put_required(struct json_out *j, const struct contract_capability *cap)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < cap->arg_count; i++) {
+		if (!cap->args[i].required) {
+			continue;
+		}
+		if (!any) {
+			json_key(j, "required");
+			json_open(j, '[');
+			any = true;
+		}
+		json_put_text(j, cap->args[i].name);
+	}
+	if (any) {
+		json_close(j, ']');
+	}
+}
+
+static void
+put_schema(
+    struct json_out *j, const struct contract_capability *cap, struct arena *a)
+{
+	json_key(j, "inputSchema");
+	json_open(j, '{');
+	json_field_text(j, "type", "object");
+	json_key(j, "properties");
+	json_open(j, '{');
+	for (size_t i = 0; i < cap->arg_count; i++) {
+		put_property(j, &cap->args[i], a);
+	}
+	json_close(j, '}');
+	put_required(j, cap);
+	json_field_bool(j, "additionalProperties", false);
+	json_field_text(j, "$schema", DRAFT_07);
+	json_close(j, '}');
+}
+
+/* What the tool does, when the contract does not say. */
+static const char *
+default_description(const struct contract_capability *cap, struct arena *a)
+{
+	if (cap->kind == KIND_READ) {
+		return arena_printf(a,
+		    "Reviewed, tenant-scoped read of %s.%s with evidence.",
+		    cap->schema, cap->table);
+	}
+	return arena_printf(a,
+	    "Creates an evidence-backed proposal for %s.%s and does not "
+	    "mutate the source database.",
+	    cap->schema, cap->table);
+}
+
+static const char *
+describe(
+    const struct contract_capability *cap, const char *exposed, struct arena *a)
+{
+	const char *first = "";
+	const char *hint = "";
+
+	if (strcmp(exposed, cap->name) != 0) {
+		first = arena_printf(
+		    a, "Canonical Synapsor capability: %s.\n", cap->name);
+	}
+	if (cap->returns_hint != NULL) {
+		hint = arena_printf(a, "%s\n", cap->returns_hint);
+	}
+	return arena_printf(a, "%s%s\n%s%s", first,
+	    cap->description != NULL ? cap->description
+				     : default_description(cap, a),
+	    hint, handles_hint);
+}
+
+static void
+put_annotations(struct json_out *j, bool is_read)
+{
+	json_key(j, "annotations");
+	json_open(j, '{');
+	json_field_bool(j, "readOnlyHint", is_read);
+	json_field_bool(j, "destructiveHint", false);
+	json_field_bool(j, "idempotentHint", is_read);
+	json_field_bool(j, "openWorldHint", false);
+	json_close(j, '}');
+	json_key(j, "execution");
+	json_open(j, '{');
+	json_field_text(j, "taskSupport", "forbidden");
+	json_close(j, '}');
+}
+
+static void
+put_meta(struct json_out *j, const struct contract_capability *cap,
+    const char *exposed, const char *style, struct arena *a)
+{
+	json_key(j, "_meta");
+	json_open(j, '{');
+	json_field_text(
+	    j, "synapsor.kind", cap->kind == KIND_READ ? "read" : "proposal");
+	json_field_text(j, "synapsor.source", cap->source->name);
+	json_field_text(j, "synapsor.target",
+	    arena_printf(a, "%s.%s", cap->schema, cap->table));
+	json_field_text(j, "synapsor.canonical_tool_name", cap->name);
+	json_field_text(j, "synapsor.exposed_tool_name", exposed);
+	json_field_text(j, "synapsor.tool_name_style", style);
+	json_field_bool(j, "synapsor.raw_sql_exposed", false);
+	json_field_bool(j, "synapsor.approval_tool", false);
+	json_close(j, '}');
+}
+
+static void
+put_tool(struct json_out *j, const struct contract_capability *cap,
+    const char *exposed, const char *style, struct arena *a)
+{
+	json_open(j, '{');
+	json_field_text(j, "name", exposed);
+	json_field_text(j, "title", cap->name);
+	json_field_text(j, "description", describe(cap, exposed, a));
+	put_schema(j, cap, a);
+	put_annotations(j, cap->kind == KIND_READ);
+	put_meta(j, cap, exposed, style, a);
+	json_close(j, '}');
+}
+
+static void
+build_json(struct tool_list *list, enum contract_mode mode, const char *style)
+{
+	struct json_out j;
+
+	json_begin(&j, &list->json, 0);
+	json_open(&j, '{');
+	json_key(&j, "tools");
+	json_open(&j, '[');
+	for (size_t i = 0; i < list->exposures.count; i++) {
+		const struct exposure *x = &list->exposures.items[i];
+		const struct contract_capability *cap =
+		    &list->contract->capabilities[x->capability];
+
+		if (mode != MODE_READ_ONLY || cap->kind == KIND_READ) {
+			put_tool(&j, cap, x->name, style, list->arena);
+		}
+	}
+	json_close(&j, ']');
+	json_close(&j, '}');
+}
+
+struct tool_list *
+tools_new(
+    const struct contract *c, enum contract_mode mode, enum name_style style)
+{
+	struct tool_list *list = xcalloc(1, sizeof(*list));
+	const char **names = NULL;
+
+	list->arena = arena_new();
+	list->contract = c;
+	names =
+	    arena_array(list->arena, c->capability_count + 1, sizeof(*names));
+	for (size_t i = 0; i < c->capability_count; i++) {
+		names[i] = c->capabilities[i].name;
+	}
+	list->exposures =
+	    alias_expose(names, c->capability_count, style, list->arena);
+	build_json(list, mode, alias_style_name(style));
+	return list;
+}
+
+void
+tools_free(struct tool_list **list)
+{
+	if (*list != NULL) {
+		buf_clear(&(*list)->json);
+		arena_free(&(*list)->arena);
+		free(*list);
+	}
+	*list = NULL;
+}
+
+struct span
+tools_json(const struct tool_list *list)
+{
+	return buf_as_span(&list->json);
+}
+
+const struct contract_capability *
+tools_find(const struct tool_list *list, struct span name)
+{
+	for (size_t i = 0; i < list->exposures.count; i++) {
+		const struct exposure *x = &list->exposures.items[i];
+
+		if (span_is(name, x->name)) {
+			return &list->contract->capabilities[x->capability];
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,24 @@
+/*
+ * One SELECT per capability, its text built once at start from the contract:
+ * identifiers come from the contract only, values are always parameters. Two
+ * rows are asked for, so that a key that is not unique is noticed and refused
+ * instead of the first row being taken.
+ */
+#ifndef CS_MCPD_READ_PLAN_H
+#define CS_MCPD_READ_PLAN_H
+
+#include "common/contract/contract.h"
+
+struct plan {
+	const struct contract_capability *cap;
+	const char *sql;
+	char name[24]; /* of the prepared statement */
+};
+
+/* Plans of all capabilities, by their index; in the arena. */
+struct plan *plans_build(const struct contract *c, struct arena *a);
+
+/* The statement text of one capability, in the arena. */
+const char *plan_sql(const struct contract_capability *cap, struct arena *a);
+
+#endif

@@ -1,0 +1,39 @@
+#include "mcpd/server.h"
+
+#include "common/base/arena.h"
+
+struct arena *
+server_take_arena(struct server *s)
+{
+	if (s->spare_count == 0) {
+		return arena_new();
+	}
+	return s->spare[--s->spare_count];
+}
+
+void
+server_give_arena(struct server *s, struct arena *a)
+{
+	if (s->spare_count == SPARE_ARENAS) {
+		arena_free(&a);
+		return;
+	}
+	arena_reset(a);
+	s->spare[s->spare_count++] = a;
+}
+
+struct reader *
+server_reader(const struct server *s, const struct contract_capability *cap)
+{
+	return s->readers[cap->source - s->contract->sources];
+}
+
+void
+server_clear(struct server *s)
+{
+	while (s->spare_count > 0) {
+		arena_free(&s->spare[--s->spare_count]);
+	}
+	buf_clear(&s->line);
+	buf_clear(&s->text);
+}

@@ -1,0 +1,227 @@
+#include "mcpd/sources.h"
+
+#include <sqlite3.h>
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/xalloc.h"
+#include "common/crypto/secret.h"
+#include "common/db/lite.h"
+#include "common/db/pg_url.h"
+
+/* A source never needs more rules than its certificate files or its folder. */
+#define PATHS_PER_SOURCE 4
+
+struct opening {
+	struct sources *sources;
+	struct event_base *base;
+	const struct contract_source *source;
+	const struct secret *secret;
+	struct reader *reader;
+	struct err *e;
+};
+
+static struct credential *
+find_credential(struct sources *s, const char *name)
+{
+	for (size_t i = 0; i < s->credential_count; i++) {
+		if (strcmp(s->credentials[i].name, name) == 0) {
+			return &s->credentials[i];
+		}
+	}
+	return NULL;
+}
+
+void
+sources_init(struct sources *s, const struct contract *c)
+{
+	size_t n = c->source_count + 1;
+
+	memset(s, 0, sizeof(*s));
+	s->contract = c;
+	s->arena = arena_new();
+	s->credentials = xcalloc(n, sizeof(*s->credentials));
+	s->readers = xcalloc(n, sizeof(struct reader *));
+	s->paths = xcalloc(n * PATHS_PER_SOURCE, sizeof(*s->paths));
+	s->ports = xcalloc(n, sizeof(*s->ports));
+	for (size_t i = 0; i < c->source_count; i++) {
+		const char *name = c->sources[i].read_url_env;
+
+		if (name != NULL && find_credential(s, name) == NULL) {
+			s->credentials[s->credential_count++].name = name;
+		}
+	}
+}
+
+static void
+allow_path(struct sources *s, const char *path, enum path_access access)
+{
+	s->paths[s->path_count++] = (struct path_rule){
+	    arena_strndup(s->arena, path, strlen(path)), access};
+}
+
+/* The port and the certificate files that libpq will want. */
+static int
+allow_pg(struct span text, void *context)
+{
+	static const enum pg_url_part files[PATHS_PER_SOURCE] = {
+	    PG_URL_SSLROOTCERT, PG_URL_SSLCERT, PG_URL_SSLKEY, PG_URL_SSLCRL};
+	struct opening *o = context;
+	struct sources *s = o->sources;
+	struct pg_url url;
+	int rc = pg_url_parse(text, &url, o->e);
+
+	if (rc == 0 && pg_url_port(&url) == 0) {
+		s->needs_unix_socket = true;
+	} else if (rc == 0) {
+		s->ports[s->port_count++] = (uint16_t)pg_url_port(&url);
+	}
+	for (size_t i = 0; rc == 0 && i < PATHS_PER_SOURCE; i++) {
+		if (url.part[files[i]] != NULL) {
+			allow_path(s, url.part[files[i]], PATH_RO);
+		}
+	}
+	pg_url_clear(&url);
+	return rc;
+}
+
+static int
+open_pg(struct opening *o)
+{
+	int rc = secret_with(o->secret, allow_pg, o);
+
+	if (rc != 0) {
+		err_context(o->e, "source %s", o->source->name);
+		return rc;
+	}
+	return pg_reader_new(o->base, o->source, o->secret,
+	    o->sources->contract->capability_count, &o->reader, o->e);
+}
+
+/*
+ * A reader in WAL mode shares the -shm file with the writers and may have to
+ * make it, so its folder has to be writable; otherwise reading is enough.
+ */
+static void
+allow_lite(struct sources *s, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *folder = ".";
+	struct buf wal = BUF_INIT;
+	FILE *f = NULL;
+
+	if (slash != NULL) {
+		folder = slash == path ? "/"
+				       : arena_strndup(s->arena, path,
+					     (size_t)(slash - path));
+	}
+	buf_printf(&wal, "%s-shm", path);
+	f = fopen(buf_text(&wal), "re");
+	allow_path(s, folder, f == NULL ? PATH_RO : PATH_RW);
+	if (f != NULL) {
+		(void)fclose(f);
+	}
+	buf_clear(&wal);
+}
+
+static int
+open_lite_path(struct span url, void *context)
+{
+	struct opening *o = context;
+	struct sources *s = o->sources;
+	const char *path = NULL;
+	int rc = lite_url_path(url, s->arena, &path, o->e);
+
+	if (rc != 0) {
+		err_context(o->e, "source %s", o->source->name);
+		return rc;
+	}
+	rc = lite_reader_new(
+	    o->source, path, s->contract->capability_count, &o->reader, o->e);
+	if (rc == 0) {
+		allow_lite(s, path);
+	}
+	return rc;
+}
+
+static int
+open_lite(struct opening *o)
+{
+	return secret_with(o->secret, open_lite_path, o);
+}
+
+/* No driver in this build: calls on such a source are refused. */
+static int
+open_none(struct opening *o)
+{
+	log_event(LOG_LEVEL_WARN, "source_unsupported", "source=%s engine=%s",
+	    o->source->name, contract_engine_name(o->source->engine));
+	return 0;
+}
+
+static int (*const openers[])(struct opening *o) = {
+    [ENGINE_POSTGRES] = open_pg,
+    [ENGINE_MYSQL] = open_none,
+    [ENGINE_SQLITE] = open_lite,
+};
+
+int
+sources_open(struct sources *s, struct event_base *base, struct err *e)
+{
+	for (size_t i = 0; i < s->contract->source_count; i++) {
+		struct opening o = {.sources = s,
+		    .base = base,
+		    .source = &s->contract->sources[i],
+		    .e = e};
+		const struct credential *c = NULL;
+		int rc = 0;
+
+		if (o.source->read_url_env != NULL) {
+			c = find_credential(s, o.source->read_url_env);
+		}
+		if (c == NULL || c->value == NULL) {
+			log_event(LOG_LEVEL_WARN, "credential_missing",
+			    "source=%s name=%s", o.source->name,
+			    c == NULL ? "none" : c->name);
+			continue;
+		}
+		o.secret = c->value;
+		rc = openers[o.source->engine](&o);
+		if (rc != 0) {
+			return rc;
+		}
+		s->readers[i] = o.reader;
+	}
+	return 0;
+}
+
+void
+sources_start(struct sources *s)
+{
+	for (size_t i = 0; i < s->contract->source_count; i++) {
+		struct reader *r = s->readers[i];
+
+		if (r != NULL && r->ops->start != NULL) {
+			r->ops->start(r);
+		}
+	}
+}
+
+void
+sources_clear(struct sources *s)
+{
+	for (size_t i = 0; s->contract != NULL && i < s->contract->source_count;
+	     i++) {
+		if (s->readers[i] != NULL) {
+			s->readers[i]->ops->free(s->readers[i]);
+		}
+	}
+	credentials_clear(s->credentials, s->credential_count);
+	free(s->credentials);
+	free(s->readers);
+	free(s->paths);
+	free(s->ports);
+	arena_free(&s->arena);
+	memset(s, 0, sizeof(*s));
+}

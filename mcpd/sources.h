@@ -1,0 +1,40 @@
+/*
+ * The sources of the contract: which credentials they need, their readers, and
+ * what the sandbox has to leave open for them.
+ */
+#ifndef CS_MCPD_SOURCES_H
+#define CS_MCPD_SOURCES_H
+
+#include "common/proc/startup.h"
+#include "mcpd/read/reader.h"
+
+struct sources {
+	const struct contract *contract;
+	struct credential *credentials; /* distinct names */
+	size_t credential_count;
+	struct reader **readers; /* by source index; NULL: no credential */
+	/* For startup_confine. */
+	struct path_rule *paths;
+	size_t path_count;
+	uint16_t *ports;
+	size_t port_count;
+	bool needs_unix_socket;
+	struct arena *arena; /* owns the paths */
+};
+
+/* Name the credentials: one per distinct read_url_env. */
+void sources_init(struct sources *s, const struct contract *c);
+
+/*
+ * Make the readers; SQLite files are opened here, before the sandbox closes.
+ * A source without its credential is logged and stays NULL, so that calls on
+ * it are refused. CS_E_CONFIG or CS_E_UNAVAILABLE otherwise.
+ */
+int sources_open(struct sources *s, struct event_base *base, struct err *e);
+
+/* The loop runs: connect ahead. */
+void sources_start(struct sources *s);
+
+void sources_clear(struct sources *s);
+
+#endif
