@@ -12,6 +12,10 @@
 #include <string.h>
 #include <time.h>
 
+/* Fortified headers make these two macros for clang. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets
 #pragma GCC poison atoi atol atof strtok system popen tmpnam mktemp
 #pragma GCC poison rand srand asctime ctime gmtime localtime
