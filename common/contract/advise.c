@@ -7,6 +7,7 @@
 
 #include "common/contract/rules.h"
 
+/* Is there an argument of this name? */
 static bool
 has_arg(const struct contract_capability *cap, const char *name)
 {
@@ -18,6 +19,7 @@ has_arg(const struct contract_capability *cap, const char *name)
 	return false;
 }
 
+/* The columns that say which row it is, and whose. */
 static bool
 is_guarded_column(const struct contract_capability *cap, const char *column)
 {
@@ -26,6 +28,8 @@ is_guarded_column(const struct contract_capability *cap, const char *column)
 		   strcmp(column, cap->tenant_key) == 0);
 }
 
+/* An enum that is no list of scalars refuses every value rather than none: a
+ * limit somebody wrote down must not vanish because of its spelling. */
 static void
 advise_args(
     struct check *c, const struct contract_capability *cap, uint32_t node)
@@ -52,6 +56,8 @@ advise_args(
 	}
 }
 
+/* What the contract says and what a column would get must be the same value,
+ * since a reviewer reads one and the database gets the other. */
 static void
 advise_fixed(struct check *c, const struct contract_patch *p, uint32_t binding)
 {
@@ -68,6 +74,8 @@ advise_fixed(struct check *c, const struct contract_patch *p, uint32_t binding)
 	}
 }
 
+/* A binding without its argument leaves the column unchanged; a column that may
+ * not change makes rules_check_patch refuse. */
 static void
 advise_patch(
     struct check *c, const struct contract_capability *cap, uint32_t node)
@@ -92,6 +100,8 @@ advise_patch(
 	}
 }
 
+/* Listing a key column does no harm here, but the author may believe that it
+ * allows something. */
 static void
 advise_allowed(
     struct check *c, const struct contract_capability *cap, uint32_t node)
@@ -128,6 +138,8 @@ advise_transitions(
 	}
 }
 
+/* Capabilities stand in the struct in file order, so both are walked side by
+ * side. */
 void
 contract_advise(struct check *c, const struct contract *contract)
 {

@@ -6,6 +6,7 @@
 
 #include "common/base/arena.h"
 
+/* Copies, because the scanned document is thrown away after the load. */
 const char *
 build_text(const struct tree *t, struct arena *a, uint32_t object,
     const char *key, const char *otherwise)
@@ -17,6 +18,8 @@ build_text(const struct tree *t, struct arena *a, uint32_t object,
 				       : otherwise;
 }
 
+/* A number beyond INT32_MAX means "no limit worth having": clamping it keeps
+ * every later multiplication by 1000 or 1000000 inside 64 bits. */
 int64_t
 build_count(
     const struct tree *t, uint32_t object, const char *key, int64_t otherwise)
@@ -33,6 +36,7 @@ build_count(
 	return value;
 }
 
+/* The list was validated: leaving others out only guards this function. */
 const char **
 build_list(
     const struct tree *t, struct arena *a, uint32_t list, size_t *count_out)
@@ -57,6 +61,7 @@ build_flag(const struct tree *t, uint32_t object, const char *key)
 	return tree_is(t, tree_get(t, object, key), JSON_TRUE);
 }
 
+/* Validation has already refused what is not in the list. */
 int
 build_choice(const struct tree *t, uint32_t object, const char *key,
     const char *const *list)
@@ -66,6 +71,7 @@ build_choice(const struct tree *t, uint32_t object, const char *key,
 	return choice < 0 ? 0 : choice;
 }
 
+/* File order: the look-ups take the first of a name, and there is one. */
 static void
 build_sources(const struct tree *t, struct contract *c)
 {
@@ -103,6 +109,7 @@ build_env_name(const struct tree *t, struct arena *a, uint32_t values,
 	return build_text(t, a, values, key, "");
 }
 
+/* An empty literal is none: nobody is the principal "". */
 static const char *
 build_literal(
     const struct tree *t, struct arena *a, uint32_t values, const char *key)
@@ -112,6 +119,7 @@ build_literal(
 	return text != NULL && *text != '\0' ? text : NULL;
 }
 
+/* Defaults are 0.1.1's names, because existing deployments set those. */
 static struct contract_context
 build_context(const struct tree *t, struct arena *a, uint32_t context)
 {
@@ -128,6 +136,8 @@ build_context(const struct tree *t, struct arena *a, uint32_t context)
 	    .principal = build_literal(t, a, values, "principal")};
 }
 
+/* trusted_context has no name, so that a capability cannot ask for it by one.
+ * */
 static void
 build_contexts(const struct tree *t, struct contract *c)
 {
@@ -149,6 +159,8 @@ build_contexts(const struct tree *t, struct contract *c)
 	}
 }
 
+/* Fields of another type stay NULL even if the file has them: 0.1.1 lets a
+ * command_env stand in an http handler, and nobody should read it there. */
 static void
 build_executor(const struct tree *t, struct arena *a, uint32_t node,
     struct contract_executor *x)
@@ -169,6 +181,7 @@ build_executor(const struct tree *t, struct arena *a, uint32_t node,
 	}
 }
 
+/* Every declared executor, used or not. */
 static void
 build_executors(const struct tree *t, struct contract *c)
 {
@@ -185,6 +198,7 @@ build_executors(const struct tree *t, struct contract *c)
 	}
 }
 
+/* A reviewer without a uid is looked up by name at start. */
 static void
 build_reviewers(const struct tree *t, struct contract *c)
 {
@@ -208,6 +222,7 @@ build_reviewers(const struct tree *t, struct contract *c)
 	}
 }
 
+/* Sources, contexts and executors first: capabilities point at them. */
 void
 contract_build(const struct tree *t, struct contract *out)
 {

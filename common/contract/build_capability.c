@@ -4,7 +4,7 @@
 #include "common/contract/build.h"
 
 #include "common/base/arena.h"
-#include "common/base/str.h"
+#include "common/base/xalloc.h"
 #include "common/contract/rules.h"
 
 #define DEFAULT_EXPIRES_S 86400
@@ -46,6 +46,7 @@ build_enum(const struct tree *t, struct arena *a, uint32_t list,
 	}
 }
 
+/* File order: it is the order of the checks and of the tool's input schema. */
 static void
 build_args(const struct tree *t, struct arena *a, uint32_t args,
     struct contract_capability *cap)
@@ -74,6 +75,7 @@ build_args(const struct tree *t, struct arena *a, uint32_t args,
 	}
 }
 
+/* File order again: it is the order of the patch that is hashed. */
 static void
 build_patch(const struct tree *t, struct arena *a, uint32_t patch,
     struct contract_capability *cap)
@@ -94,6 +96,7 @@ build_patch(const struct tree *t, struct arena *a, uint32_t patch,
 	}
 }
 
+/* Bounds stay in file order because the first one broken is reported. */
 static void
 build_bounds(const struct tree *t, struct arena *a, uint32_t bounds,
     struct contract_capability *cap)
@@ -110,6 +113,7 @@ build_bounds(const struct tree *t, struct arena *a, uint32_t bounds,
 	}
 }
 
+/* State names are data, not C strings: compared as spans with column text. */
 static void
 build_states(const struct tree *t, struct arena *a, uint32_t allowed,
     struct contract_transition *guard)
@@ -131,6 +135,7 @@ build_states(const struct tree *t, struct arena *a, uint32_t allowed,
 	}
 }
 
+/* Without from_column the state is the guarded column's own. */
 static void
 build_transitions(const struct tree *t, struct arena *a, uint32_t guards,
     struct contract_capability *cap)
@@ -160,6 +165,7 @@ build_column(
 		   : NULL;
 }
 
+/* Each column once, at the place where it first appears. */
 static void
 add_read_column(struct contract_capability *cap, const char *column)
 {
@@ -183,6 +189,7 @@ build_read_columns(struct arena *a, struct contract_capability *cap)
 	add_read_column(cap, cap->conflict_column);
 }
 
+/* The query fingerprint hashes exactly this text. */
 static struct span
 build_target_json(const struct tree *t, struct arena *a, uint32_t target)
 {
@@ -197,6 +204,7 @@ build_target_json(const struct tree *t, struct arena *a, uint32_t target)
 	return copy;
 }
 
+/* tenant_key is NULL only for single_tenant_dev; validation saw to that. */
 static void
 build_target(const struct tree *t, struct arena *a, uint32_t node,
     struct contract_capability *cap)
@@ -210,6 +218,7 @@ build_target(const struct tree *t, struct arena *a, uint32_t node,
 	cap->target_json = build_target_json(t, a, target);
 }
 
+/* What a read capability has of these fields is ignored, as in 0.1.1. */
 static void
 build_proposal(const struct tree *t, struct arena *a, uint32_t node,
     struct contract_capability *cap)
@@ -234,6 +243,7 @@ static const struct contract_context no_context = {
     .tenant_id_env = "",
     .principal_env = ""};
 
+/* A name that is not given is empty and matches none of the contexts. */
 static const struct contract_context *
 find_context(const struct contract *c, struct span name)
 {
@@ -245,6 +255,7 @@ find_context(const struct contract *c, struct span name)
 	return c->trusted_context != NULL ? c->trusted_context : &no_context;
 }
 
+/* A declared executor of type sql_update is another name for direct SQL. */
 static const struct contract_executor *
 find_handler(const struct contract *c, const char *name)
 {
@@ -257,6 +268,7 @@ find_handler(const struct contract *c, const char *name)
 	return NULL;
 }
 
+/* Names become pointers once, here, so that no request can miss. */
 static void
 build_references(const struct tree *t, const struct contract *c, uint32_t node,
     struct contract_capability *cap)
@@ -265,6 +277,7 @@ build_references(const struct tree *t, const struct contract *c, uint32_t node,
 	    contract_source(c, tree_text(t, tree_get(t, node, "source")));
 	cap->context =
 	    find_context(c, tree_text(t, tree_get(t, node, "context")));
+	cs_assert(cap->source != NULL && cap->context != NULL);
 	cap->executor = build_text(t, c->arena, node, "executor", "sql_update");
 	/* The built-in name cannot be taken over by a declaration. */
 	if (strcmp(cap->executor, "sql_update") != 0) {
@@ -272,6 +285,7 @@ build_references(const struct tree *t, const struct contract *c, uint32_t node,
 	}
 }
 
+/* The order of the fields is that of cli-config.md §1.6. */
 static void
 build_capability(const struct tree *t, const struct contract *c, uint32_t node,
     struct contract_capability *cap)

@@ -3,6 +3,8 @@
 #include "common/base/xalloc.h"
 #include "common/contract/rules.h"
 
+/* Takes the path over and clears it. Findings beyond the limit are only
+ * counted: a hostile or broken file must not turn into gigabytes of advice. */
 static void
 add_issue(struct check *c, struct buf *path, const char *code,
     const char *message, bool warning)
@@ -23,6 +25,7 @@ add_issue(struct check *c, struct buf *path, const char *code,
 	buf_clear(path);
 }
 
+/* Rendered only when there is something to say. */
 static struct buf
 issue_path(const struct check *c, uint32_t node, const char *key)
 {
@@ -36,6 +39,7 @@ issue_path(const struct check *c, uint32_t node, const char *key)
 	return path;
 }
 
+/* Both kinds keep one list, so that their order is the order of evaluation. */
 void
 check_error(struct check *c, uint32_t node, const char *key, const char *code,
     const char *message)
@@ -54,6 +58,7 @@ check_warn(struct check *c, uint32_t node, const char *key, const char *code,
 	add_issue(c, &path, code, message, true);
 }
 
+/* Keys are compared decoded: an escape makes no new field. */
 static bool
 is_known(struct span key, const char *const *known)
 {
@@ -65,6 +70,8 @@ is_known(struct span key, const char *const *known)
 	return false;
 }
 
+/* An unknown key is an error because the likeliest reason is a misspelt limit,
+ * which would otherwise silently not apply. */
 void
 check_keys(struct check *c, uint32_t object, const char *const *known)
 {
@@ -84,6 +91,7 @@ check_keys(struct check *c, uint32_t object, const char *const *known)
 	}
 }
 
+/* null is there: 0.1.1 tells a missing field from an empty one. */
 void
 check_fields(struct check *c, uint32_t object, const struct check_field *fields,
     size_t count)
@@ -98,6 +106,7 @@ check_fields(struct check *c, uint32_t object, const struct check_field *fields,
 	}
 }
 
+/* Shared by visible_columns and allowed_columns. */
 void
 check_columns(struct check *c, uint32_t object, const char *key,
     const char *list_code, const char *element_code)
@@ -133,6 +142,7 @@ is_empty_range(const struct tree *t, uint32_t minimum, uint32_t maximum)
 	return empty;
 }
 
+/* Shared by arguments and numeric_bounds. */
 void
 check_range(struct check *c, uint32_t object)
 {

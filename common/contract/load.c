@@ -13,6 +13,7 @@
 static const char *const default_names[] = {
     "countersign.json", "synapsor.runner.json"};
 
+/* Our own name first: a folder that has both has been migrated. */
 int
 contract_find(const char *explicit_path, const char **path_out, struct err *e)
 {
@@ -33,6 +34,7 @@ contract_find(const char *explicit_path, const char **path_out, struct err *e)
 	    default_names[0], default_names[1]);
 }
 
+/* Codes are literals and stay. */
 void
 contract_report_clear(struct contract_report *report)
 {
@@ -61,6 +63,8 @@ report_not_json(struct contract_report *report, struct err *e)
 	return CS_E_CONFIG;
 }
 
+/* Advice needs the built struct, so it comes last, which is also where it
+ * belongs in the list of findings. */
 static int
 validate_tree(const struct tree *t, struct contract *c,
     struct contract_report *report, struct err *e)
@@ -98,6 +102,7 @@ validate_and_build(
 	return rc;
 }
 
+/* The struct lives in its own arena: one free releases everything. */
 static struct contract *
 contract_new(struct span bytes)
 {
@@ -109,6 +114,7 @@ contract_new(struct span bytes)
 	return c;
 }
 
+/* The arena holds the struct itself, so its address is saved first. */
 void
 contract_free(struct contract **c)
 {
@@ -122,6 +128,7 @@ contract_free(struct contract **c)
 	arena_free(&a);
 }
 
+/* Builds and throws away: what validates is what loads. */
 int
 contract_validate(
     struct span bytes, struct contract_report *report, struct err *e)
@@ -164,6 +171,8 @@ describe_errors(const struct contract_report *report, struct err *e)
 	buf_clear(&text);
 }
 
+/* The digest is over the file's bytes, not over what was understood: two
+ * daemons with one digest have read one text. */
 int
 contract_parse(struct span bytes, struct contract **out, struct err *e)
 {
@@ -185,6 +194,8 @@ contract_parse(struct span bytes, struct contract **out, struct err *e)
 	return rc;
 }
 
+/* The descriptor that was checked is the one that is read, so the file cannot
+ * be exchanged in between. */
 int
 contract_load(const char *path, struct contract **out, struct err *e)
 {

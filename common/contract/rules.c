@@ -43,6 +43,7 @@ check_type(const struct contract_arg *arg, struct scalar value, struct err *e)
 	return 0;
 }
 
+/* Limits of the other types cannot be set: validation refuses them. */
 static int
 check_limits(const struct contract_arg *arg, struct scalar value, struct err *e)
 {
@@ -70,6 +71,7 @@ check_limits(const struct contract_arg *arg, struct scalar value, struct err *e)
 	return 0;
 }
 
+/* Strictly equal, as in 0.1.1: the number 3 is not the string "3". */
 static bool
 is_allowed(const struct contract_arg *arg, struct scalar value)
 {
@@ -81,6 +83,7 @@ is_allowed(const struct contract_arg *arg, struct scalar value)
 	return arg->allowed == NULL;
 }
 
+/* The allowed values are told: the model can choose one of them. */
 static int
 refuse_value(const struct contract_arg *arg, struct err *e)
 {
@@ -97,6 +100,7 @@ refuse_value(const struct contract_arg *arg, struct err *e)
 	return rc;
 }
 
+/* A null that is given is given: it fails the type check. */
 static int
 check_arg(const struct contract_arg *arg, const struct named_scalar *args,
     size_t count, struct err *e)
@@ -149,6 +153,7 @@ is_configured(const struct contract_capability *cap, struct span name)
 	return false;
 }
 
+/* Last, so that a faulty known argument is named before an unknown one. */
 static int
 check_names(const struct contract_capability *cap,
     const struct named_scalar *args, size_t count, struct err *e)
@@ -169,6 +174,8 @@ check_names(const struct contract_capability *cap,
 	return 0;
 }
 
+/* Reserved names come first: an attempt to choose the tenant must be seen as
+ * such, whatever else is wrong with the call. */
 int
 rules_check_args(const struct contract_capability *cap,
     const struct named_scalar *args, size_t count, struct err *e)

@@ -31,6 +31,7 @@ read_sign(struct span s, size_t *pos)
 	return negative;
 }
 
+/* The value behind 'e', 0 without one; clamped where no text could reach. */
 static int64_t
 read_exponent(struct span s, size_t pos)
 {
@@ -51,6 +52,8 @@ read_exponent(struct span s, size_t pos)
 	return negative ? -value : value;
 }
 
+/* Leading zeros only move the point, trailing ones compare equal to none: every
+ * spelling of one value ends up the same. */
 static struct decimal
 read_decimal(struct span s)
 {
@@ -93,6 +96,8 @@ next_digit(struct span digits, size_t *pos)
 	return digits.ptr[(*pos)++];
 }
 
+/* Both start at their first digit that is not zero, on the same power of ten.
+ * */
 static int
 compare_digits(struct span a, struct span b)
 {
@@ -109,6 +114,7 @@ compare_digits(struct span a, struct span b)
 	return 0;
 }
 
+/* Without the signs; zero is smaller than everything else. */
 static int
 compare_size(const struct decimal *a, const struct decimal *b)
 {
@@ -121,6 +127,7 @@ compare_size(const struct decimal *a, const struct decimal *b)
 	return compare_digits(a->digits, b->digits);
 }
 
+/* -0 has lost its sign by now. */
 int
 rules_compare_numbers(struct span a, struct span b)
 {

@@ -6,6 +6,7 @@
 
 #include "common/base/err.h"
 
+/* One text for both places: nothing to change is nothing to approve. */
 static int
 patch_required(struct err *e)
 {
@@ -13,6 +14,8 @@ patch_required(struct err *e)
 	    e, CS_E_INVALID, "PATCH_REQUIRED", "the call changes nothing");
 }
 
+/* A value that was left out must not become NULL: a reviewer would approve a
+ * deletion that nobody asked for. */
 int
 rules_build_patch(const struct contract_capability *cap,
     const struct named_scalar *args, size_t count, struct named_scalar *out,
@@ -39,6 +42,7 @@ rules_build_patch(const struct contract_capability *cap,
 	return *count_out > 0 ? 0 : patch_required(e);
 }
 
+/* Only numbers: a decimal in a string could be anything to the database. */
 static int
 check_bound(const struct contract_bound *b, struct scalar value, struct err *e)
 {
@@ -82,6 +86,7 @@ check_bounds(const struct contract_capability *cap,
 	return 0;
 }
 
+/* A state without an entry allows nothing, staying included. */
 static bool
 is_allowed_step(
     const struct contract_transition *g, struct span from, struct span to)
@@ -98,6 +103,8 @@ is_allowed_step(
 	return false;
 }
 
+/* The state as observed: a row that changed since is the conflict guard's
+ * business. A state that was not read is not known and allows nothing. */
 static int
 check_transition(const struct contract_transition *g,
     const struct named_scalar *row, size_t row_count, struct scalar proposed,
@@ -120,6 +127,7 @@ check_transition(const struct contract_transition *g,
 	return 0;
 }
 
+/* JSON gives a column at most one guard. */
 static const struct contract_transition *
 find_transition(const struct contract_capability *cap, struct span column)
 {
@@ -131,6 +139,8 @@ find_transition(const struct contract_capability *cap, struct span column)
 	return NULL;
 }
 
+/* Keys say which row it is, and the guard's column what was seen of it: a patch
+ * that could change them could slip past both checks. */
 bool
 rules_column_may_change(
     const struct contract_capability *cap, struct span column)
@@ -147,6 +157,7 @@ rules_column_may_change(
 	    cap->allowed_columns, cap->allowed_count, column);
 }
 
+/* The names are not repeated: they may be a peer's own text. */
 static int
 check_columns(const struct contract_capability *cap,
     const struct named_scalar *patch, size_t count, struct err *e)
@@ -170,6 +181,7 @@ check_columns(const struct contract_capability *cap,
 	return 0;
 }
 
+/* Patch and row may come from a peer that derived them itself, or lied. */
 int
 rules_check_patch(const struct contract_capability *cap,
     const struct named_scalar *row, size_t row_count,

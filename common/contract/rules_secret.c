@@ -21,6 +21,7 @@ is_separator(char c)
 	return c == '_' || c == '-';
 }
 
+/* ASCII only, as the pattern's /i without /u. */
 static bool
 same_letter(char a, char b)
 {
@@ -44,6 +45,7 @@ word_at(struct span key, size_t pos, const char *word)
 	return pos == key.len || is_separator(key.ptr[pos]);
 }
 
+/* Only after the start or a separator: "mytoken" is an innocent name. */
 static bool
 is_secret_key(struct span key)
 {
@@ -77,6 +79,7 @@ skip(struct span s, size_t len)
 	return (struct span){s.ptr + len, s.len - len};
 }
 
+/* The class [A-Za-z0-9._~+/=-]; one of them is enough. */
 static bool
 is_token_char(struct span s)
 {
@@ -85,6 +88,7 @@ is_token_char(struct span s)
 		   strchr("._~+/=-", s.ptr[0]) != NULL);
 }
 
+/* Nothing needs to follow. */
 static bool
 always(struct span rest)
 {
@@ -137,6 +141,8 @@ static const struct {
     {"-----begin ", key_header_follows},
 };
 
+/* Anywhere in the text. Each pattern looks ahead over its own characters only,
+ * so the search stays linear. */
 static bool
 is_secret_value(struct span value)
 {
@@ -176,6 +182,7 @@ refuse(const struct tree *t, const char *root, uint32_t node, struct err *e)
 	return rc;
 }
 
+/* Keys and values in document order, so the first path is the topmost. */
 int
 rules_scan_secrets(const char *root, const struct json_doc *doc,
     struct arena *a, struct err *e)

@@ -13,6 +13,7 @@ struct reader {
 	bool ok;
 };
 
+/* Exactly so many digits; a failure sticks, so callers need not look. */
 static int
 read_digits(struct reader *r, int count)
 {
@@ -38,6 +39,7 @@ read_any(struct reader *r, const char *any)
 	return '\0';
 }
 
+/* One of the characters must be here. */
 static void
 expect(struct reader *r, const char *any)
 {
@@ -85,6 +87,7 @@ read_offset(struct reader *r)
 	return sign == '-' ? -seconds : seconds;
 }
 
+/* Gregorian, also before there was one: so do the databases. */
 static bool
 is_leap(int year)
 {
@@ -105,6 +108,8 @@ count_days(int year, int month, int day)
 	return (int64_t)era * 146097 + day_of_era;
 }
 
+/* Only days that exist: no rolling over into the next month, which would make
+ * two different texts one version. */
 static bool
 is_date(int year, int month, int day)
 {
@@ -146,6 +151,7 @@ read_instant(struct span s, int64_t *us_out)
 	return true;
 }
 
+/* Never through the process's time zone: a text without offset is UTC. */
 bool
 rules_version_equal(struct span actual, struct span expected)
 {

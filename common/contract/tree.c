@@ -3,9 +3,12 @@
 #include "common/base/arena.h"
 #include "common/base/json_out.h"
 #include "common/base/str.h"
+#include "common/base/xalloc.h"
 
 #define PATH_MAX_BYTES 1024U
 
+/* Decoding once keeps every later comparison free of escapes, and free of
+ * allocations. */
 void
 tree_init(struct tree *t, const struct json_doc *doc, struct arena *a)
 {
@@ -30,9 +33,11 @@ tree_init(struct tree *t, const struct json_doc *doc, struct arena *a)
 bool
 tree_is(const struct tree *t, uint32_t node, enum json_type type)
 {
+	cs_assert(node == JSON_NONE || node < t->doc->count);
 	return node != JSON_NONE && t->doc->nodes[node].type == type;
 }
 
+/* Anything but a container has nothing to walk. */
 struct tree_iter
 tree_each(const struct tree *t, uint32_t container)
 {
@@ -46,6 +51,7 @@ tree_each(const struct tree *t, uint32_t container)
 	return it;
 }
 
+/* Keys are nodes of their own in front of their values. */
 bool
 tree_next(const struct tree *t, struct tree_iter *it)
 {
@@ -61,6 +67,7 @@ tree_next(const struct tree *t, struct tree_iter *it)
 	return true;
 }
 
+/* A linear walk: contracts are small and read once. */
 uint32_t
 tree_find(const struct tree *t, uint32_t object, struct span key)
 {
@@ -86,6 +93,7 @@ tree_count(const struct tree *t, uint32_t node)
 	return tree_each(t, node).left;
 }
 
+/* The empty text for what is no string: no rule accepts it. */
 struct span
 tree_text(const struct tree *t, uint32_t node)
 {
@@ -128,6 +136,7 @@ tree_is_list(const struct tree *t, uint32_t node)
 	return tree_is(t, node, JSON_ARRAY) && tree_count(t, node) > 0;
 }
 
+/* Blank as JavaScript's trim() sees it. */
 bool
 tree_is_filled(const struct tree *t, uint32_t node)
 {
@@ -146,6 +155,7 @@ tree_is_identifier(const struct tree *t, uint32_t node)
 	return str_is_identifier(tree_text(t, node));
 }
 
+/* 1e999 is a JSON number but no finite one. */
 bool
 tree_number(const struct tree *t, uint32_t node, struct buf *out)
 {
@@ -211,6 +221,8 @@ path_step(
 	return it.value;
 }
 
+/* Found by walking down from the root, so that no path is kept while all is
+ * well. */
 void
 tree_path(
     const struct tree *t, const char *root, uint32_t node, struct buf *out)
@@ -233,6 +245,7 @@ tree_path(
 	}
 }
 
+/* ECMAScript's WhiteSpace and LineTerminator. */
 bool
 text_is_space(unsigned c)
 {

@@ -12,6 +12,7 @@ const char *const contract_engines[] = {"postgres", "mysql", "sqlite", NULL};
 const char *const contract_providers[] = {
     "environment", "static_dev", "http_claims", "cloud_session", NULL};
 
+/* A number that is 1, however it is written. */
 static bool
 is_version(const struct tree *t, uint32_t node)
 {
@@ -60,6 +61,7 @@ is_apply_policy(const struct tree *t, uint32_t node)
 	       tree_is_text(t, node, "on_approval");
 }
 
+/* The mode as written: an unknown one is none of them. */
 static bool
 mode_is(const struct check *c, enum contract_mode mode)
 {
@@ -67,6 +69,7 @@ mode_is(const struct check *c, enum contract_mode mode)
 	    c->t, tree_get(c->t, 0, "mode"), contract_modes[mode]);
 }
 
+/* Where a single-process installation keeps its records. */
 static void
 check_storage(struct check *c)
 {
@@ -89,6 +92,7 @@ check_storage(struct check *c)
 	CHECK_FIELDS(c, storage, fields);
 }
 
+/* A faulty name does not stop the checks of the rest. */
 static void
 check_source(struct check *c, struct span name, uint32_t source)
 {
@@ -124,6 +128,7 @@ check_source(struct check *c, struct span name, uint32_t source)
 	CHECK_FIELDS(c, source, fields);
 }
 
+/* Mode cloud may do without, but not with an empty map. */
 static void
 check_sources(struct check *c)
 {
@@ -143,6 +148,7 @@ check_sources(struct check *c)
 	}
 }
 
+/* values is not looked at: 0.1.1 takes anything there. */
 static void
 check_context(struct check *c, uint32_t context)
 {
@@ -169,6 +175,7 @@ check_context(struct check *c, uint32_t context)
 	}
 }
 
+/* Names may have dots and dashes, unlike those of sources. */
 static void
 check_contexts(struct check *c)
 {
@@ -212,6 +219,7 @@ every_capability_names_context(const struct tree *t)
 	return true;
 }
 
+/* Comes after contexts, as in 0.1.1. */
 static void
 check_trusted_context(struct check *c)
 {
@@ -227,6 +235,7 @@ check_trusted_context(struct check *c)
 	}
 }
 
+/* An element that is no object does not stop the others. */
 static void
 check_capabilities(struct check *c)
 {
@@ -272,6 +281,7 @@ check_capability_writeback(struct check *c, uint32_t capability)
 	}
 }
 
+/* Only review writes; shadow proposals are never applied. */
 static void
 check_writeback(struct check *c)
 {
@@ -301,6 +311,7 @@ static const struct check_field policy_fields[] = {
 	"apply must be manual or on_approval.", false},
 };
 
+/* 0.1.1's order, ours in between where no order of 0.1.1 is disturbed. */
 void
 check_document(struct check *c)
 {

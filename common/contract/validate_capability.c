@@ -36,18 +36,22 @@ is_key_of(const struct tree *t, uint32_t node, const char *map)
 					      tree_text(t, node)) != JSON_NONE;
 }
 
+/* A name that is a key, even of a source that is itself faulty: one mistake,
+ * one finding. */
 static bool
 is_source(const struct tree *t, uint32_t node)
 {
 	return is_key_of(t, node, "sources");
 }
 
+/* trusted_context cannot be named. */
 static bool
 is_context(const struct tree *t, uint32_t node)
 {
 	return tree_is_filled(t, node) && is_key_of(t, node, "contexts");
 }
 
+/* Blank and unknown are different mistakes. */
 static void
 check_executor_reference(struct check *c, uint32_t capability)
 {
@@ -86,6 +90,8 @@ is_blank_column(const struct tree *t, uint32_t node)
 	       tree_is_text(t, node, "");
 }
 
+/* The one rule that keeps tenants apart: a column, or an explicit word that
+ * there is only one. */
 static void
 check_tenant(struct check *c, uint32_t target)
 {
@@ -113,6 +119,8 @@ check_tenant(struct check *c, uint32_t target)
 	}
 }
 
+/* These names are put into SQL: nothing but identifiers, so that quoting has
+ * nothing to escape. */
 static void
 check_target(struct check *c, uint32_t capability)
 {
@@ -160,6 +168,7 @@ is_reserved(struct span name)
 	return rules_is_reserved_arg(name);
 }
 
+/* enum and required are taken as they are (§1.8, "Not validated"). */
 static void
 check_arg(struct check *c, uint32_t arg)
 {
@@ -185,6 +194,7 @@ check_arg(struct check *c, uint32_t arg)
 	check_range(c, arg);
 }
 
+/* The model chooses these values, so never who or what it acts on. */
 static void
 check_args(struct check *c, uint32_t capability)
 {
@@ -212,6 +222,7 @@ check_args(struct check *c, uint32_t capability)
 	}
 }
 
+/* That the argument exists is advice, not an error, as in 0.1.1. */
 static void
 check_lookup(struct check *c, uint32_t capability)
 {
@@ -257,6 +268,7 @@ static const struct check_field max_rows_field[] = {
 	"max_rows must be a positive integer.", false},
 };
 
+/* The order inside a capability is that of §1.8. */
 void
 check_capability(struct check *c, uint32_t capability)
 {

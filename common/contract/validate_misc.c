@@ -10,6 +10,7 @@
 const char *const contract_executor_types[] = {
     "sql_update", "http_handler", "command_handler", NULL};
 
+/* The control plane knows these two. */
 static bool
 is_cloud_engines(const struct tree *t, uint32_t node)
 {
@@ -64,6 +65,7 @@ static const struct check_field cloud_fields[] = {
 	"session must be an object.", false},
 };
 
+/* Outside mode cloud the block itself is the mistake, not its content. */
 void
 check_cloud(struct check *c)
 {
@@ -100,6 +102,7 @@ is_bearer(const struct tree *t, uint32_t node)
 	return tree_is_text(t, node, "bearer_env");
 }
 
+/* Both fields are named at once when both are wrong. */
 static void
 check_auth(struct check *c, uint32_t executor)
 {
@@ -129,6 +132,7 @@ static const struct check_field timeout_field[] = {
 	"timeout_ms must be a positive integer.", false},
 };
 
+/* url, method, auth, signing, timeout: 0.1.1's order. */
 static void
 check_http(struct check *c, uint32_t executor)
 {
@@ -150,6 +154,7 @@ check_http(struct check *c, uint32_t executor)
 	CHECK_FIELDS(c, executor, timeout_field);
 }
 
+/* The command line itself is in the variable, like a URL. */
 static void
 check_command(struct check *c, uint32_t executor)
 {
@@ -162,6 +167,7 @@ check_command(struct check *c, uint32_t executor)
 	CHECK_FIELDS(c, executor, timeout_field);
 }
 
+/* All types share one set of keys; an unknown type has no more rules. */
 static void
 check_executor(struct check *c, uint32_t executor)
 {
@@ -190,6 +196,7 @@ check_executor(struct check *c, uint32_t executor)
 	}
 }
 
+/* sql_update is built in and may be declared all the same. */
 void
 check_executors(struct check *c)
 {
@@ -230,6 +237,7 @@ is_uid(const struct tree *t, uint32_t node)
 	       uid < UINT32_MAX;
 }
 
+/* What no user database can hold, and what would be an option. */
 static bool
 is_user_name(struct span name)
 {
@@ -242,6 +250,8 @@ is_user_name(struct span name)
 	return name.len > 0 && name.ptr[0] != '-';
 }
 
+/* Required, though it may be empty: a reviewer without roles is a decision
+ * somebody should have to write down. */
 static void
 check_roles(struct check *c, uint32_t reviewer)
 {
@@ -278,6 +288,8 @@ uid_is_taken(const struct tree *t, uint32_t reviewers, uint32_t reviewer)
 	return false;
 }
 
+/* Authority is never guessed: a field of the wrong shape is an error here,
+ * never a default. */
 static void
 check_reviewer(struct check *c, uint32_t reviewers, uint32_t reviewer)
 {
@@ -301,6 +313,7 @@ check_reviewer(struct check *c, uint32_t reviewers, uint32_t reviewer)
 	check_roles(c, reviewer);
 }
 
+/* An empty map is refused: it would look like a restriction that is off. */
 void
 check_reviewers(struct check *c)
 {

@@ -6,6 +6,7 @@
 
 #include "common/base/str.h"
 
+/* Presence decides, not value: fixed null sets a column to NULL. */
 static void
 check_binding(struct check *c, uint32_t binding)
 {
@@ -25,6 +26,7 @@ check_binding(struct check *c, uint32_t binding)
 	CHECK_FIELDS(c, binding, fields);
 }
 
+/* Columns come from here only, never from an argument. */
 static void
 check_patch(struct check *c, uint32_t capability)
 {
@@ -51,6 +53,7 @@ check_patch(struct check *c, uint32_t capability)
 	}
 }
 
+/* Rules for a column that never changes would be dead letters. */
 static bool
 is_patched(const struct tree *t, uint32_t capability, struct span column)
 {
@@ -58,6 +61,7 @@ is_patched(const struct tree *t, uint32_t capability, struct span column)
 	       JSON_NONE;
 }
 
+/* A bound without limits promises something it does not do. */
 static void
 check_bound(struct check *c, uint32_t bound)
 {
@@ -78,6 +82,7 @@ check_bound(struct check *c, uint32_t bound)
 	check_range(c, bound);
 }
 
+/* An empty map is fine. */
 static void
 check_bounds(struct check *c, uint32_t capability)
 {
@@ -133,6 +138,8 @@ is_read_column(const struct tree *t, uint32_t capability, struct span column)
 	return false;
 }
 
+/* Only when it is given: 0.1.1 does not ask whether the guarded column itself
+ * is read. That is one of our warnings. */
 static void
 check_from_column(struct check *c, uint32_t capability, uint32_t guard)
 {
@@ -150,6 +157,7 @@ check_from_column(struct check *c, uint32_t capability, uint32_t guard)
 	}
 }
 
+/* At least one state, none blank. */
 static bool
 is_state_list(const struct tree *t, uint32_t node)
 {
@@ -163,6 +171,7 @@ is_state_list(const struct tree *t, uint32_t node)
 	return tree_is_list(t, node);
 }
 
+/* The state "" cannot be told from a missing one by a reader. */
 static void
 check_states(struct check *c, uint32_t guard)
 {
@@ -189,6 +198,7 @@ check_states(struct check *c, uint32_t guard)
 	}
 }
 
+/* Keys, then from_column, then the states. */
 static void
 check_transition(struct check *c, uint32_t capability, uint32_t guard)
 {
@@ -204,6 +214,7 @@ check_transition(struct check *c, uint32_t capability, uint32_t guard)
 	check_states(c, guard);
 }
 
+/* An empty map is fine here too. */
 static void
 check_transitions(struct check *c, uint32_t capability)
 {
@@ -243,6 +254,8 @@ is_guard_column(const struct tree *t, uint32_t column, bool weak_ack)
 		       tree_is_text(t, column, "")));
 }
 
+/* Without a version to compare, a stale approval would overwrite whatever came
+ * after: so either a column or an explicit acknowledgement. */
 static void
 check_guard(struct check *c, uint32_t capability)
 {
@@ -265,6 +278,7 @@ check_guard(struct check *c, uint32_t capability)
 	}
 }
 
+/* mode is free; a role that is no string must not become "no role". */
 static void
 check_approval(struct check *c, uint32_t capability)
 {
@@ -290,6 +304,7 @@ check_approval(struct check *c, uint32_t capability)
 	CHECK_FIELDS(c, approval, fields);
 }
 
+/* The order of §1.8. */
 void
 check_proposal(struct check *c, uint32_t capability)
 {
