@@ -1,0 +1,56 @@
+/*
+ * What a writer needs of a database, the same for every engine: statements with
+ * parameters, and a COMMIT whose outcome may be unknown. The texts come from
+ * stmt_plan.c, which knows the dialects; nothing here builds SQL from values.
+ */
+#ifndef CS_WRITERD_DB_H
+#define CS_WRITERD_DB_H
+
+#include "common/contract/contract.h"
+
+struct arena;
+struct db;
+struct err;
+struct secret;
+
+/* The rows of an answer; a writer never needs more than two. */
+#define DB_MAX_ROWS 2
+
+struct db_result {
+	struct scalar *values; /* rows × columns, in the arena */
+	size_t rows;           /* at most DB_MAX_ROWS */
+	size_t columns;
+	int64_t affected; /* rows that a data-changing statement touched */
+};
+
+struct db_ops {
+	/* Connect. DATABASE_UNAVAILABLE (CS_E_UNAVAILABLE) otherwise. */
+	int (*open)(const struct contract_source *source, struct span url,
+	    struct db **out, struct err *e);
+	/* Run one statement. CS_E_UNAVAILABLE: transient, CS_E_DENIED: the
+	 * database refused it. Texts of the server stay out of *e. */
+	int (*query)(struct db *db, const char *sql,
+	    const struct scalar *params, size_t count, struct arena *a,
+	    struct db_result *out, struct err *e);
+	/* CS_E_UNKNOWN when COMMIT was sent and no answer came. */
+	int (*commit)(struct db *db, struct err *e);
+	void (*rollback)(struct db *db);
+	/* Can this connection take another transaction? */
+	bool (*is_alive)(struct db *db);
+	void (*close)(struct db *db);
+};
+
+/* Every engine's struct begins with this. */
+struct db {
+	const struct db_ops *ops;
+	bool receipts_ready;     /* the receipt table was found on this one */
+	char receipt_table[160]; /* quoted and qualified */
+};
+
+/* The engine of a source, NULL when this build has none. */
+const struct db_ops *db_ops_of(enum source_engine engine);
+
+extern const struct db_ops db_pg_ops;
+extern const struct db_ops db_lite_ops;
+
+#endif

@@ -1,0 +1,219 @@
+#include "writerd/ledger_link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/arena.h"
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/fdio.h"
+
+#define REPLY_MS 30000
+
+static int
+gone(struct err *e, const char *who)
+{
+	return err_set(e, CS_E_EOF, "LEDGER_GONE", "%s", who);
+}
+
+/* Wait for bytes; a signal that asks to stop counts only while idle. */
+static int
+wait_readable(
+    struct ledger_link *l, int64_t deadline_ms, bool idle, struct err *e)
+{
+	struct pollfd p[2] = {{.fd = l->fd, .events = POLLIN},
+	    {.fd = l->alive_fd, .events = POLLIN}};
+
+	for (;;) {
+		int64_t left = deadline_ms - clock_mono_ms();
+		struct timespec timeout = {
+		    .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
+		if (left <= 0) {
+			return err_set(e, CS_E_TIMEOUT, "LEDGER_TIMEOUT",
+			    "ledgerd did not answer in time");
+		}
+		int ready = ppoll(p, l->alive_fd >= 0 ? 2 : 1, &timeout,
+		    idle ? &l->waiting : NULL);
+		if (idle && *l->stop) {
+			return gone(e, "asked to stop");
+		}
+		if (ready < 0 && errno != EINTR) {
+			return err_sys(e, "poll");
+		}
+		if (ready > 0 && p[0].revents != 0) {
+			return 0;
+		}
+		if (ready > 0 && p[1].revents != 0) {
+			return gone(e, "the supervisor is gone");
+		}
+	}
+}
+
+static int
+read_more(struct ledger_link *l, struct err *e)
+{
+	ssize_t n;
+
+	if (buf_reserve(&l->in, 65536) != 0) {
+		return err_set(e, CS_E_NOMEM, NULL, "out of memory");
+	}
+	n = read(l->fd, l->in.data + l->in.len, 65536);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+		return 0;
+	}
+	if (n <= 0) {
+		return gone(e, "ledgerd closed the connection");
+	}
+	l->in.len += (size_t)n;
+	return 0;
+}
+
+static int
+failure_of(const struct frame *f, struct arena *a, struct err *e)
+{
+	struct msg_failure m;
+
+	if (msg_decode(MSG_FAILURE, f->payload, &m, a) != 0) {
+		return err_set(
+		    e, CS_E_PROTOCOL, NULL, "ledgerd sent a damaged message");
+	}
+	return err_set(e, m.retryable ? CS_E_UNAVAILABLE : CS_E_DENIED,
+	    arena_strndup(a, m.reason.ptr, m.reason.len), "%.*s",
+	    SPAN_ARGS(m.message));
+}
+
+/* The next frame, copied to the arena; it must answer request `id`. */
+static int
+read_reply(struct ledger_link *l, uint32_t id, int64_t deadline_ms, bool idle,
+    struct arena *a, struct frame *out, struct err *e)
+{
+	for (;;) {
+		int rc = frame_take(
+		    buf_as_span(&l->in), msg_role_cap(ROLE_LEDGER), out);
+		if (rc == 1) {
+			size_t len = FRAME_HEADER_LEN + out->len;
+			out->payload = arena_span(a, out->payload);
+			buf_consume(&l->in, len);
+			break;
+		}
+		if (rc != 0) {
+			return err_set(e, CS_E_PROTOCOL, NULL,
+			    "ledgerd sent a damaged frame");
+		}
+		if ((rc = wait_readable(l, deadline_ms, idle, e)) != 0 ||
+		    (rc = read_more(l, e)) != 0) {
+			return rc;
+		}
+	}
+	if (out->id != id || (out->flags & FRAME_REPLY) == 0) {
+		return err_set(
+		    e, CS_E_PROTOCOL, NULL, "ledgerd answered another request");
+	}
+	return (out->flags & FRAME_ERROR) != 0 ? failure_of(out, a, e) : 0;
+}
+
+static int
+send_message(struct ledger_link *l, uint16_t type, const void *message,
+    uint32_t *id_out, struct err *e)
+{
+	struct buf out = BUF_INIT;
+	int rc;
+
+	*id_out = ++l->next_id;
+	rc = msg_encode(&out, type, 0, *id_out, message);
+	if (rc != 0) {
+		rc = err_set(e, rc, NULL, "a message is too large");
+	} else if (fd_write_all(l->fd, out.data, out.len,
+		       clock_mono_ms() + REPLY_MS) != 0) {
+		rc = gone(e, "ledgerd does not take messages any more");
+	}
+	buf_clear(&out);
+	return rc;
+}
+
+int
+ledger_hello(struct ledger_link *l, const uint8_t contract[32],
+    const uint8_t ledger_key[PUBLIC_KEY_LEN], struct arena *a, struct err *e)
+{
+	struct msg_hello m = {.magic = PROTO_MAGIC,
+	    .major = PROTO_MAJOR,
+	    .minor = PROTO_MINOR,
+	    .role = ROLE_WRITER,
+	    .build = span_of(CS_VERSION)};
+	struct msg_hello answer;
+	struct frame f;
+	uint32_t id = 0;
+	int rc;
+
+	memcpy(m.contract, contract, sizeof(m.contract));
+	rc = send_message(l, MSG_HELLO, &m, &id, e);
+	if (rc == 0) {
+		rc = read_reply(
+		    l, id, clock_mono_ms() + REPLY_MS, false, a, &f, e);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	if (f.type != MSG_HELLO ||
+	    msg_decode(MSG_HELLO, f.payload, &answer, a) != 0 ||
+	    answer.magic != PROTO_MAGIC || answer.major != PROTO_MAJOR ||
+	    answer.role != ROLE_LEDGER) {
+		return err_set(e, CS_E_PROTOCOL, NULL,
+		    "ledgerd speaks another protocol: upgrade them together");
+	}
+	if (memcmp(answer.public_key, ledger_key, PUBLIC_KEY_LEN) != 0) {
+		return err_set(e, CS_E_INTEGRITY, "LEDGER_KEY_MISMATCH",
+		    "this is not the ledger whose key this writer was given");
+	}
+	return 0;
+}
+
+int
+ledger_claim(struct ledger_link *l, uint32_t wait_ms, struct arena *a,
+    struct msg_job *out, struct err *e)
+{
+	struct msg_claim m = {.wait_ms = wait_ms};
+	struct frame f;
+	uint32_t id = 0;
+	int rc = send_message(l, MSG_CLAIM, &m, &id, e);
+
+	if (rc == 0) {
+		rc = read_reply(l, id, clock_mono_ms() + wait_ms + REPLY_MS,
+		    true, a, &f, e);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	if (f.type == MSG_IDLE && f.len == 0) {
+		return CS_E_NOT_FOUND;
+	}
+	if (f.type != MSG_JOB || msg_decode(MSG_JOB, f.payload, out, a) != 0) {
+		return err_set(e, CS_E_PROTOCOL, NULL,
+		    "ledgerd sent something else than a job");
+	}
+	return 0;
+}
+
+int
+ledger_report(struct ledger_link *l, const struct msg_report *m,
+    struct arena *a, struct err *e)
+{
+	struct frame f;
+	uint32_t id = 0;
+	int rc = send_message(l, MSG_REPORT, m, &id, e);
+
+	if (rc == 0) {
+		rc = read_reply(
+		    l, id, clock_mono_ms() + REPLY_MS, false, a, &f, e);
+	}
+	return rc;
+}
+
+void
+ledger_link_clear(struct ledger_link *l)
+{
+	fd_close(&l->fd);
+	buf_clear(&l->in);
+}

@@ -1,0 +1,46 @@
+/*
+ * The writer's side of the ledger protocol: blocking, one request at a time,
+ * on the one descriptor that it was given.
+ */
+#ifndef CS_WRITERD_LEDGER_LINK_H
+#define CS_WRITERD_LEDGER_LINK_H
+
+#include <signal.h>
+
+#include "proto/messages.h"
+
+struct arena;
+struct err;
+
+struct ledger_link {
+	int fd;
+	int alive_fd; /* end of file: the supervisor is gone; -1 none */
+	uint32_t next_id;
+	struct buf in;
+	sigset_t waiting; /* signals that may interrupt a wait */
+	const volatile sig_atomic_t *stop;
+};
+
+/*
+ * HELLO with our contract's digest; the answer must carry the ledger key that
+ * we were given. CS_E_CONFIG with both digests when the contracts differ,
+ * CS_E_INTEGRITY when it is another ledger.
+ */
+int ledger_hello(struct ledger_link *l, const uint8_t contract[32],
+    const uint8_t ledger_key[PUBLIC_KEY_LEN], struct arena *a, struct err *e);
+
+/*
+ * Wait for a job: 0 and *out (borrows from the arena), CS_E_NOT_FOUND when
+ * there was none in time, CS_E_EOF when the ledger or the supervisor went away
+ * or we were asked to stop.
+ */
+int ledger_claim(struct ledger_link *l, uint32_t wait_ms, struct arena *a,
+    struct msg_job *out, struct err *e);
+
+/* Report; returns when the ledger has it on disk. */
+int ledger_report(struct ledger_link *l, const struct msg_report *m,
+    struct arena *a, struct err *e);
+
+void ledger_link_clear(struct ledger_link *l);
+
+#endif

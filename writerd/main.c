@@ -1,0 +1,176 @@
+/*
+ * writerd - the only process that was ever given the write credential.
+ *
+ * Claims one job from ledgerd, checks it against its own contract and the
+ * ledger's public key, runs one guarded transaction, reports, and asks again.
+ * No event loop, no threads, no listener: more throughput is more processes.
+ *
+ * SECURITY
+ *	Holds the write URLs (in guarded memory, delivered after the process
+ *became undumpable). Believes nobody: signature, hash, contract, approvals,
+ *bounds, tenant and expiry are verified here before a transaction is opened.
+ *Every identifier comes from the contract, every value is a parameter. After
+ *	start-up it can reach the databases that it was given and nothing else.
+ *
+ * DIAGNOSTICS
+ *	Fatal: contract, key or credentials that cannot be had, a ledger with
+ *	another key or contract, a sandbox that cannot be had (exit 111). A job
+ *that does not hold is refused with a receipt. An unknown COMMIT is settled by
+ *	the receipt row, never by trying again. When ledgerd goes away the
+ *	transaction in hand is finished and the process ends.
+ */
+#include <signal.h>
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/crypto/digest.h"
+#include "common/proc/startup.h"
+#include "writerd/ledger_link.h"
+#include "writerd/work.h"
+
+#define CLAIM_WAIT_MS 30000U
+
+static const char usage[] =
+    "usage: writerd --config FILE --key FILE --ledger-fd N [--user NAME]\n";
+
+static volatile sig_atomic_t stop_requested;
+
+static void
+on_stop(int signal_number)
+{
+	(void)signal_number;
+	stop_requested = 1;
+}
+
+/* Stop signals are taken only while waiting for a job. */
+static void
+catch_signals(struct ledger_link *link)
+{
+	struct sigaction action = {.sa_handler = on_stop};
+	sigset_t block;
+
+	(void)sigemptyset(&block);
+	(void)sigaddset(&block, SIGTERM);
+	(void)sigaddset(&block, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &block, &link->waiting);
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGINT, &action, NULL);
+	link->stop = &stop_requested;
+}
+
+static int
+parse_options(const struct startup *s, int argc, char **argv,
+    const char **key_out, struct err *e)
+{
+	if (argc == 3 && strcmp(argv[1], "--key") == 0 && s->config != NULL &&
+	    s->ledger_fd >= 0) {
+		*key_out = argv[2];
+		return 0;
+	}
+	return err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
+}
+
+static int
+serve(struct work *w, struct ledger_link *link, struct err *e)
+{
+	struct arena *a = arena_new();
+	struct buf receipt = BUF_INIT;
+	int rc = 0;
+
+	while (rc == 0 && !stop_requested) {
+		struct msg_job m;
+		arena_reset(a);
+		rc = ledger_claim(link, CLAIM_WAIT_MS, a, &m, e);
+		if (rc == CS_E_NOT_FOUND) {
+			rc = 0;
+			continue;
+		}
+		if (rc == 0) {
+			buf_reset(&receipt);
+			work_do(w, &m, a, &receipt);
+			rc = ledger_report(link,
+			    &(struct msg_report){.job_id = m.job_id,
+				.receipt = buf_as_span(&receipt)},
+			    a, e);
+		}
+	}
+	buf_clear(&receipt);
+	arena_free(&a);
+	/* Whoever started us wanted us to stop, or ledgerd is gone: both are an
+	 * orderly end, because every transaction is finished. */
+	return rc == CS_E_EOF ? 0 : rc;
+}
+
+/* Everything that a writer is made of. */
+struct writer {
+	struct startup startup;
+	struct contract *contract;
+	uint8_t ledger_key[PUBLIC_KEY_LEN];
+	struct sources sources;
+	struct ledger_link link;
+	struct work work;
+	char *runner_id;
+};
+
+static int
+set_up(struct writer *w, int argc, char **argv, struct arena *a, struct err *e)
+{
+	struct confine confine;
+	const char *key_path = NULL;
+	int rc;
+
+	if ((rc = parse_options(&w->startup, argc, argv, &key_path, e)) != 0 ||
+	    (rc = contract_load(w->startup.config, &w->contract, e)) != 0 ||
+	    (rc = public_key_load(key_path, w->ledger_key, e)) != 0) {
+		return rc;
+	}
+	w->runner_id = startup_env_dup(&w->startup, "SYNAPSOR_RUNNER_ID");
+	sources_init(&w->sources, w->contract);
+	if ((rc = startup_credentials(&w->startup, w->sources.credentials,
+		 w->sources.credential_count, e)) != 0 ||
+	    (rc = sources_confine(&w->sources, a, &confine, e)) != 0 ||
+	    (rc = startup_confine(&w->startup, &confine, e)) != 0) {
+		return rc;
+	}
+	w->link.fd = w->startup.ledger_fd;
+	w->link.alive_fd = startup_liveness_fd(&w->startup);
+	catch_signals(&w->link);
+	rc = ledger_hello(&w->link, w->contract->digest, w->ledger_key, a, e);
+	return rc != 0 ? rc : startup_ready(&w->startup, e);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct writer w = {
+	    .startup = {.role = PROC_WRITERD, .program = "writerd"}};
+	struct arena *a = arena_new();
+	struct err e = {0};
+	int rc;
+
+	log_init("writerd", LOG_LEVEL_NOTICE);
+	crypto_init();
+	rc = startup_harden(&w.startup, &argc, argv, &e);
+	if (rc == 0) {
+		rc = set_up(&w, argc, argv, a, &e);
+	}
+	if (rc != 0) {
+		return startup_fail(&w.startup, &e);
+	}
+	w.work = (struct work){
+	    .authority = {.contract = w.contract, .ledger_key = w.ledger_key},
+	    .sources = &w.sources,
+	    .runner_id = w.runner_id != NULL ? w.runner_id : "local_runner"};
+	rc = serve(&w.work, &w.link, &e);
+	if (rc != 0) {
+		log_err(LOG_LEVEL_ERR, "stopped", &e);
+	}
+	ledger_link_clear(&w.link);
+	sources_clear(&w.sources);
+	contract_free(&w.contract);
+	free(w.runner_id);
+	arena_free(&a);
+	startup_clear(&w.startup);
+	return rc == 0 ? CS_EXIT_OK : CS_EXIT_ENVIRONMENT;
+}

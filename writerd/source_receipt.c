@@ -1,0 +1,102 @@
+#include "writerd/source_receipt.h"
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+
+static int
+create_table(
+    struct db *db, const struct dialect *d, struct arena *a, struct err *e)
+{
+	struct db_result result;
+	int rc = stmt_receipt_table(d, span_of(d->receipts_schema),
+	    db->receipt_table, sizeof(db->receipt_table), e);
+
+	if (rc == 0) {
+		const char *ddl =
+		    arena_printf(a, "CREATE TABLE IF NOT EXISTS %s %s",
+			db->receipt_table, d->receipts_ddl);
+		rc = db->ops->query(db, ddl, NULL, 0, a, &result, e);
+	}
+	if (rc == CS_E_DENIED) {
+		(void)err_set(e, CS_E_DENIED, "RECEIPT_TABLE_MISSING",
+		    "the receipt table %s does not exist and this role may not "
+		    "create it: create it with 'countersign writeback "
+		    "migration'",
+		    db->receipt_table);
+	}
+	return rc;
+}
+
+int
+source_receipt_find(struct db *db, const struct contract_capability *cap,
+    bool may_create, struct arena *a, struct err *e)
+{
+	const struct dialect *d = dialect_of(cap->source->engine);
+	struct scalar schema = {SCALAR_TEXT, span_of(cap->schema)};
+	struct db_result result;
+	int rc;
+
+	if (db->receipts_ready) {
+		return 0;
+	}
+	rc = db->ops->query(db, d->receipts_find, &schema, 1, a, &result, e);
+	if (rc != 0) {
+		return rc;
+	}
+	if (result.rows == 1) {
+		rc = stmt_receipt_table(d, result.values[0].text,
+		    db->receipt_table, sizeof(db->receipt_table), e);
+	} else if (may_create) {
+		rc = create_table(db, d, a, e);
+	} else {
+		return CS_E_NOT_FOUND;
+	}
+	db->receipts_ready = rc == 0;
+	return rc;
+}
+
+static enum source_status
+status_of(struct span text)
+{
+	static const struct {
+		const char *name;
+		enum source_status status;
+	} names[] = {{"applied", SOURCE_APPLIED},
+	    {"already_applied", SOURCE_APPLIED}, {"conflict", SOURCE_CONFLICT},
+	    {"failed", SOURCE_FAILED}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (span_is(text, names[i].name)) {
+			return names[i].status;
+		}
+	}
+	return SOURCE_IN_PROGRESS;
+}
+
+int
+source_receipt_claim(struct db *db, const struct stmt_plan *plan,
+    const struct scalar key_job_proposal[3], struct arena *a,
+    enum source_status *status_out, struct span *hash_out, struct err *e)
+{
+	struct db_result result;
+	int rc =
+	    db->ops->query(db, plan->claim, key_job_proposal, 3, a, &result, e);
+
+	*hash_out = (struct span){"", 0};
+	*status_out = SOURCE_CLAIMED;
+	if (rc != 0 || result.rows == 1) {
+		return rc;
+	}
+	rc = db->ops->query(
+	    db, plan->existing, key_job_proposal, 1, a, &result, e);
+	if (rc == 0 && result.rows != 1) {
+		return err_set(e, CS_E_UNAVAILABLE,
+		    "IDEMPOTENCY_RECEIPT_UNAVAILABLE",
+		    "the receipt row of this job went away");
+	}
+	if (rc == 0) {
+		*status_out = status_of(result.values[0].text);
+		*hash_out = result.values[1].text;
+	}
+	return rc;
+}

@@ -1,0 +1,180 @@
+#include "writerd/sources.h"
+
+#include <libgen.h>
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/xalloc.h"
+#include "common/crypto/secret.h"
+#include "common/db/lite.h"
+#include "common/db/pg_url.h"
+
+const struct db_ops *
+db_ops_of(enum source_engine engine)
+{
+	static const struct db_ops *const ops[] = {
+	    [ENGINE_POSTGRES] = &db_pg_ops, [ENGINE_SQLITE] = &db_lite_ops};
+
+	return engine < sizeof(ops) / sizeof(ops[0]) ? ops[engine] : NULL;
+}
+
+static size_t
+find_credential(const struct sources *s, const char *name)
+{
+	size_t i = 0;
+
+	while (i < s->credential_count &&
+	       strcmp(s->credentials[i].name, name) != 0) {
+		i++;
+	}
+	return i;
+}
+
+void
+sources_init(struct sources *s, const struct contract *c)
+{
+	*s = (struct sources){.contract = c};
+	s->credentials = xcalloc(c->source_count, sizeof(*s->credentials));
+	s->open = xcalloc(c->source_count, sizeof(struct db *));
+	for (size_t i = 0; i < c->source_count; i++) {
+		const char *name = c->sources[i].write_url_env;
+		if (name != NULL &&
+		    find_credential(s, name) == s->credential_count) {
+			s->credentials[s->credential_count++].name = name;
+		}
+	}
+}
+
+/* What one URL adds to the sandbox's openings. */
+struct opening {
+	struct arena *arena;
+	struct confine *confine;
+	struct path_rule *paths;
+	uint16_t *ports;
+};
+
+static int
+open_for_url(struct span url, void *context)
+{
+	struct opening *o = context;
+	const char *path = NULL;
+
+	if (lite_url_is(url)) {
+		if (lite_url_path(url, o->arena, &path, NULL) == 0) {
+			/* The folder: the journal lives beside the file. */
+			o->paths[o->confine->path_count++] = (struct path_rule){
+			    dirname(
+				arena_strndup(o->arena, path, strlen(path))),
+			    PATH_RW};
+		}
+		return 0;
+	}
+	struct pg_url parsed;
+	if (pg_url_parse(url, &parsed, NULL) == 0) {
+		unsigned port = pg_url_port(&parsed);
+		o->confine->is_db_client = true;
+		if (port == 0) {
+			o->confine->needs_unix_socket = true;
+		} else {
+			o->ports[o->confine->tcp_port_count++] = (uint16_t)port;
+		}
+	}
+	pg_url_clear(&parsed);
+	return 0;
+}
+
+int
+sources_confine(const struct sources *s, struct arena *a, struct confine *out,
+    struct err *e)
+{
+	struct opening o = {.arena = a,
+	    .confine = out,
+	    .paths = arena_array(a, s->credential_count + 1, sizeof(*o.paths)),
+	    .ports = arena_array(a, s->credential_count + 1, sizeof(*o.ports))};
+
+	(void)e;
+	*out = (struct confine){.paths = o.paths, .tcp_ports = o.ports};
+	for (size_t i = 0; i < s->credential_count; i++) {
+		if (s->credentials[i].value != NULL) {
+			(void)secret_with(
+			    s->credentials[i].value, open_for_url, &o);
+		}
+	}
+	return 0;
+}
+
+/* Arguments of db_ops.open through secret_with. */
+struct opening_db {
+	const struct db_ops *ops;
+	const struct contract_source *source;
+	struct db **out;
+	struct err *err;
+};
+
+static int
+open_db(struct span url, void *context)
+{
+	struct opening_db *o = context;
+
+	return o->ops->open(o->source, url, o->out, o->err);
+}
+
+int
+sources_connect(struct sources *s, const struct contract_source *source,
+    struct db **out, struct err *e)
+{
+	size_t index = (size_t)(source - s->contract->sources);
+	struct opening_db o = {.ops = db_ops_of(source->engine),
+	    .source = source,
+	    .out = &s->open[index],
+	    .err = e};
+	size_t at = source->write_url_env == NULL
+			? s->credential_count
+			: find_credential(s, source->write_url_env);
+	int rc = 0;
+
+	if (o.ops == NULL) {
+		return err_set(e, CS_E_UNSUPPORTED, "ENGINE_UNSUPPORTED",
+		    "this writer cannot write to %s",
+		    contract_engine_name(source->engine));
+	}
+	if (s->open[index] == NULL) {
+		if (at == s->credential_count ||
+		    s->credentials[at].value == NULL) {
+			return err_set(e, CS_E_UNAVAILABLE,
+			    "WRITE_CREDENTIAL_MISSING",
+			    "this writer was not given %s, the write URL of "
+			    "source %s",
+			    source->write_url_env == NULL
+				? "(none in the contract)"
+				: source->write_url_env,
+			    source->name);
+		}
+		rc = secret_with(s->credentials[at].value, open_db, &o);
+	}
+	*out = s->open[index];
+	return rc;
+}
+
+void
+sources_release(
+    struct sources *s, const struct contract_source *source, bool always)
+{
+	struct db **db = &s->open[source - s->contract->sources];
+
+	if (*db != NULL && (always || !(*db)->ops->is_alive(*db))) {
+		(*db)->ops->close(*db);
+		*db = NULL;
+	}
+}
+
+void
+sources_clear(struct sources *s)
+{
+	for (size_t i = 0; i < s->contract->source_count; i++) {
+		sources_release(s, &s->contract->sources[i], true);
+	}
+	credentials_clear(s->credentials, s->credential_count);
+	free(s->credentials);
+	free(s->open);
+}

@@ -1,0 +1,247 @@
+#include "writerd/stmt_plan.h"
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/str.h"
+
+#define RECEIPTS "synapsor_writeback_receipts"
+
+/* engine.md §4.1. The table of 0.1.1 is used as it is. */
+static const struct dialect dialects[] = {
+    [ENGINE_POSTGRES] = {.quote = '"',
+	.placeholder = '$',
+	.begin = "BEGIN",
+	.for_update = " FOR UPDATE",
+	.is_same = "IS NOT DISTINCT FROM",
+	.now = "now()",
+	.receipts_find =
+	    "SELECT n.nspname FROM pg_catalog.pg_class c"
+	    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	    " WHERE c.relname = '" RECEIPTS "' AND c.relkind IN ('r', 'p')"
+	    " ORDER BY n.nspname <> $1, n.nspname <> 'public', n.nspname"
+	    " LIMIT 1",
+	.receipts_schema = "public",
+	.receipts_ddl =
+	    "(idempotency_key text PRIMARY KEY, job_id text UNIQUE NOT NULL,"
+	    " proposal_id text NOT NULL, status text NOT NULL,"
+	    " result_hash text, created_at timestamptz NOT NULL DEFAULT now(),"
+	    " completed_at timestamptz)"},
+    [ENGINE_SQLITE] = {.quote = '"',
+	.placeholder = '?',
+	.begin = "BEGIN IMMEDIATE",
+	.for_update = "",
+	.is_same = "IS",
+	.now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+	.receipts_find = "SELECT 'main' FROM main.sqlite_master"
+			 " WHERE type = 'table' AND name = '" RECEIPTS "'"
+			 " AND ?1 IS NOT NULL",
+	.receipts_schema = "main",
+	.receipts_ddl =
+	    "(idempotency_key TEXT PRIMARY KEY, job_id TEXT UNIQUE NOT NULL,"
+	    " proposal_id TEXT NOT NULL, status TEXT NOT NULL,"
+	    " result_hash TEXT, created_at TEXT NOT NULL"
+	    " DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),"
+	    " completed_at TEXT)"},
+};
+
+const struct dialect *
+dialect_of(enum source_engine engine)
+{
+	return engine < sizeof(dialects) / sizeof(dialects[0]) &&
+		       dialects[engine].begin != NULL
+		   ? &dialects[engine]
+		   : NULL;
+}
+
+/* A statement in the making. */
+struct text {
+	const struct dialect *d;
+	struct buf buf;
+	unsigned params;
+	bool unsafe;
+};
+
+static void
+put_identifier(struct text *t, struct span name)
+{
+	if (!str_is_identifier(name)) {
+		t->unsafe = true;
+		return;
+	}
+	buf_putc(&t->buf, t->d->quote);
+	buf_span(&t->buf, name);
+	buf_putc(&t->buf, t->d->quote);
+}
+
+static void
+put_param(struct text *t)
+{
+	buf_printf(&t->buf, "%c%u", t->d->placeholder, ++t->params);
+}
+
+static const char *
+take(struct text *t, struct arena *a)
+{
+	const char *copy = arena_strndup(a, t->buf.data, t->buf.len);
+
+	buf_reset(&t->buf);
+	t->params = 0;
+	return copy;
+}
+
+int
+stmt_receipt_table(const struct dialect *d, struct span schema, char *out,
+    size_t size, struct err *e)
+{
+	if (!str_is_identifier(schema) ||
+	    snprintf(out, size, "%c%.*s%c.%c%s%c", d->quote, SPAN_ARGS(schema),
+		d->quote, d->quote, RECEIPTS, d->quote) >= (int)size) {
+		return err_set(e, CS_E_INVALID, "UNSAFE_IDENTIFIER",
+		    "the receipt table's schema is not an identifier");
+	}
+	return 0;
+}
+
+static void
+plan_receipts(
+    struct text *t, const char *table, struct arena *a, struct stmt_plan *out)
+{
+	buf_printf(&t->buf,
+	    "INSERT INTO %s (idempotency_key, job_id, proposal_id, status,"
+	    " result_hash) VALUES (%c1, %c2, %c3, 'in_progress', NULL)"
+	    " ON CONFLICT (idempotency_key) DO NOTHING RETURNING status",
+	    table, t->d->placeholder, t->d->placeholder, t->d->placeholder);
+	out->claim = take(t, a);
+	buf_printf(&t->buf,
+	    "SELECT status, result_hash FROM %s WHERE idempotency_key = %c1%s",
+	    table, t->d->placeholder, t->d->for_update);
+	out->existing = take(t, a);
+	buf_printf(&t->buf,
+	    "UPDATE %s SET status = %c2, result_hash = %c3, completed_at = %s"
+	    " WHERE idempotency_key = %c1",
+	    table, t->d->placeholder, t->d->placeholder, t->d->now,
+	    t->d->placeholder);
+	out->complete = take(t, a);
+}
+
+static void
+add_column(struct stmt_plan *out, struct span name)
+{
+	for (size_t i = 0; i < out->column_count; i++) {
+		if (span_equal(out->columns[i], name)) {
+			return;
+		}
+	}
+	out->columns[out->column_count++] = name;
+}
+
+/* Only what is needed: key, tenant, guard, the columns that rules look at and
+ * those that change; the whole reviewed row only when its hash is the guard. */
+static void
+choose_columns(const struct contract_capability *cap,
+    const struct change_set *cs, struct arena *a, struct stmt_plan *out)
+{
+	out->columns = arena_array(a,
+	    cap->read_count + cs->patch_count + cap->transition_count + 3,
+	    sizeof(*out->columns));
+	if (cap->conflict_column == NULL) {
+		for (size_t i = 0; i < cap->read_count; i++) {
+			add_column(out, span_of(cap->read_columns[i]));
+		}
+	}
+	add_column(out, span_of(cap->primary_key));
+	if (cap->tenant_key != NULL) {
+		add_column(out, span_of(cap->tenant_key));
+	}
+	if (cap->conflict_column != NULL) {
+		add_column(out, span_of(cap->conflict_column));
+	}
+	for (size_t i = 0; i < cs->patch_count; i++) {
+		add_column(out, cs->patch[i].name);
+	}
+	for (size_t i = 0; i < cap->transition_count; i++) {
+		add_column(out, span_of(cap->transitions[i].from_column));
+	}
+}
+
+static void
+put_target(struct text *t, const struct contract_capability *cap)
+{
+	put_identifier(t, span_of(cap->schema));
+	buf_putc(&t->buf, '.');
+	put_identifier(t, span_of(cap->table));
+}
+
+static void
+put_where(struct text *t, const struct contract_capability *cap)
+{
+	buf_puts(&t->buf, " WHERE ");
+	put_identifier(t, span_of(cap->primary_key));
+	buf_puts(&t->buf, " = ");
+	put_param(t);
+	if (cap->tenant_key != NULL) {
+		buf_puts(&t->buf, " AND ");
+		put_identifier(t, span_of(cap->tenant_key));
+		buf_puts(&t->buf, " = ");
+		put_param(t);
+	}
+}
+
+static void
+plan_row(struct text *t, const struct contract_capability *cap,
+    const struct change_set *cs, struct arena *a, struct stmt_plan *out)
+{
+	buf_puts(&t->buf, "SELECT ");
+	for (size_t i = 0; i < out->column_count; i++) {
+		buf_puts(&t->buf, i > 0 ? ", " : "");
+		put_identifier(t, out->columns[i]);
+	}
+	buf_puts(&t->buf, " FROM ");
+	put_target(t, cap);
+	put_where(t, cap);
+	buf_puts(&t->buf, t->d->for_update);
+	out->lock_row = take(t, a);
+
+	buf_puts(&t->buf, "UPDATE ");
+	put_target(t, cap);
+	buf_puts(&t->buf, " SET ");
+	for (size_t i = 0; i < cs->patch_count; i++) {
+		buf_puts(&t->buf, i > 0 ? ", " : "");
+		put_identifier(t, cs->patch[i].name);
+		buf_puts(&t->buf, " = ");
+		put_param(t);
+	}
+	put_where(t, cap);
+	if (cap->conflict_column != NULL) {
+		buf_puts(&t->buf, " AND ");
+		put_identifier(t, span_of(cap->conflict_column));
+		buf_printf(&t->buf, " %s ", t->d->is_same);
+		put_param(t);
+	}
+	out->update = take(t, a);
+}
+
+int
+stmt_plan_build(const struct contract_capability *cap,
+    const struct change_set *cs, const char *receipt_table, struct arena *a,
+    struct stmt_plan *out, struct err *e)
+{
+	struct text t = {.d = dialect_of(cap->source->engine)};
+
+	*out = (struct stmt_plan){0};
+	if (t.d == NULL) {
+		return err_set(e, CS_E_UNSUPPORTED, "ENGINE_UNSUPPORTED",
+		    "this build cannot write to %s",
+		    contract_engine_name(cap->source->engine));
+	}
+	out->begin = t.d->begin;
+	choose_columns(cap, cs, a, out);
+	if (receipt_table[0] != '\0') {
+		plan_receipts(&t, receipt_table, a, out);
+	}
+	plan_row(&t, cap, cs, a, out);
+	buf_clear(&t.buf);
+	return t.unsafe ? err_set(e, CS_E_INVALID, "UNSAFE_IDENTIFIER",
+			      "a name of the contract is not an identifier")
+			: 0;
+}

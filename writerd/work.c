@@ -1,0 +1,133 @@
+#include "writerd/work.h"
+
+#include "common/base/arena.h"
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+
+static const char settle_hint[] =
+    "COMMIT was sent and no answer came, and the receipt could not be read. "
+    "Whether the source database changed is not known. The next writer "
+    "settles it; nothing is written again before that.";
+
+/* An unknown outcome is settled by the receipt row, on a new connection. */
+static void
+settle(struct work *w, const struct checked_job *job, struct arena *a,
+    struct outcome *out)
+{
+	const struct contract_source *source = job->cap->source;
+	struct outcome found;
+	struct db *db = NULL;
+	struct err e = {0};
+
+	sources_release(w->sources, source, true);
+	out->explain = settle_hint;
+	if (sources_connect(w->sources, source, &db, &e) != 0) {
+		return;
+	}
+	apply_settle(db, job, a, &found);
+	sources_release(w->sources, source, false);
+	if (found.status == RECEIPT_ALREADY_APPLIED) {
+		/* It was this attempt: say what it did. */
+		*out = (struct outcome){.status = RECEIPT_APPLIED,
+		    .mutated = true,
+		    .rows = 1,
+		    .explain = "The answer to COMMIT was lost; the receipt row "
+			       "shows that it was committed."};
+		memcpy(out->hash, found.hash, sizeof(out->hash));
+	} else if (found.code != NULL &&
+		   strcmp(found.code, "NOT_APPLIED") == 0) {
+		*out = found;
+	}
+}
+
+static void
+run(struct work *w, const struct checked_job *job, struct arena *a,
+    struct outcome *out)
+{
+	const struct contract_source *source = job->cap->source;
+	struct db *db = NULL;
+	struct err e = {0};
+
+	if (sources_connect(w->sources, source, &db, &e) != 0) {
+		outcome_failed(out, job->job.job_id, &e, true);
+		out->explain = arena_strndup(a, e.msg, strlen(e.msg));
+		return;
+	}
+	apply_job(db, job, a, out);
+	if (out->status == RECEIPT_OUTCOME_UNKNOWN) {
+		settle(w, job, a, out);
+	}
+	sources_release(w->sources, source, false);
+}
+
+/* A job that cannot be trusted still gets a receipt; what the receipt is about
+ * then comes from the message, whose id ledgerd chose. */
+static void
+name_untrusted(const struct msg_job *m, struct arena *a, struct receipt *r)
+{
+	static const char prefix[] = "wbj_";
+
+	r->proposal_id = m->job_id;
+	if (m->job_id.len > sizeof(prefix) - 1) {
+		r->proposal_id.ptr += sizeof(prefix) - 1;
+		r->proposal_id.len -= sizeof(prefix) - 1;
+	}
+	r->idempotency_key = span_of(
+	    arena_printf(a, "%.*s:unverified", SPAN_ARGS(r->proposal_id)));
+}
+
+static void
+write_receipt(const struct work *w, struct receipt *r,
+    const struct outcome *done, struct buf *out)
+{
+	char at[CLOCK_TEXT_SIZE];
+
+	clock_format(clock_now_us(), at);
+	r->runner_id = span_of(w->runner_id);
+	r->status = done->status;
+	r->rows_affected = done->rows;
+	r->new_version = done->new_version;
+	r->source_database_mutated = done->mutated;
+	r->executed_at = span_of(at);
+	r->safe_error_code = span_of(done->code);
+	r->receipt_hash = span_of(done->hash);
+	r->retryable = done->retryable;
+	r->explain = span_of(done->explain == NULL ? "" : done->explain);
+	receipt_build(r, out);
+}
+
+void
+work_do(
+    struct work *w, const struct msg_job *m, struct arena *a, struct buf *out)
+{
+	struct checked_job *job = arena_alloc(a, sizeof(*job));
+	struct receipt r = {.job_id = m->job_id};
+	struct outcome done = {0};
+	struct err e = {0};
+	int rc;
+
+	w->authority.now_us = clock_now_us();
+	rc = job_check(&w->authority, m, a, job, &e);
+	if (rc != 0) {
+		/* Refused before any connection: the source was not touched. */
+		log_err(LOG_LEVEL_WARN, "job_refused", &e);
+		outcome_failed(&done, m->job_id, &e, true);
+		done.explain = arena_strndup(a, e.msg, strlen(e.msg));
+		name_untrusted(m, a, &r);
+		r.dry_run = job->job.dry_run;
+	} else {
+		run(w, job, a, &done);
+		r.proposal_id = job->cs.proposal_id;
+		r.idempotency_key = job->job.idempotency_key;
+		r.previous_version = job->job.row_hash
+					 ? (struct scalar){.kind = SCALAR_NULL}
+					 : job->job.guard_value;
+		r.dry_run = job->job.dry_run;
+	}
+	log_event(LOG_LEVEL_NOTICE, "job_done",
+	    "job=\"%.*s\" status=%s code=%s", SPAN_ARGS(m->job_id),
+	    receipt_status_name(done.status),
+	    done.code == NULL ? "none" : done.code);
+	write_receipt(w, &r, &done, out);
+}
