@@ -97,7 +97,7 @@ obey(char *line)
 		abort();
 	}
 	if (strncmp(line, "ping", 4) == 0) {
-		(void)write(STDOUT_FILENO, "pong\n", 5);
+		return write(STDOUT_FILENO, "pong\n", 5) == 5 ? 0 : 1;
 	}
 	return 0;
 }

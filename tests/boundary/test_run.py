@@ -89,21 +89,25 @@ class Instance:
             command += ["--store", bench.store]
         if bench.uid == 0:
             command.append("--accept-reduced-isolation")
-        self.log_file = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
+        self.start(
+            bench,
             command + list(args),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log_file,
-            env={k: v for k, v in variables.items() if v is not None},
-            text=True,
+            {k: v for k, v in variables.items() if v is not None},
             **({"user": bench.uid, "group": bench.uid, "extra_groups": []}
                if bench.uid != os.geteuid() else {}),
         )
 
+    def start(self, bench, command, env, **options):
+        bench.logs += 1
+        self.log_path = os.path.join(bench.folder, f"log{bench.logs}")
+        with open(self.log_path, "a") as log_file:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=log_file, env=env, text=True, **options)
+
     def log(self):
-        self.log_file.seek(0)
-        return self.log_file.read()
+        with open(self.log_path) as f:
+            return f.read()
 
     def say(self, line):
         self.process.stdin.write(line + "\n")
@@ -143,6 +147,7 @@ class Bench:
         os.chown(self.folder, uid, uid)
         os.chmod(self.folder, 0o755)
         self.number = 0
+        self.logs = 0
         self.next_store()
 
     def next_store(self):
@@ -394,15 +399,11 @@ def test_system_users(b):
     if subprocess.run(with_users(b, ["true"]), capture_output=True).returncode:
         print("ok - system users # SKIP no mount namespaces here")
         return
-    log_file = tempfile.TemporaryFile("w+")
     r = Instance.__new__(Instance)
-    r.log_file = log_file
-    r.process = subprocess.Popen(
-        with_users(b, [RUN, "--config", b.config, "--libexec", FAKE,
-                       "--store", b.store]),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log_file,
-        text=True, env={"FAKE_READ_URL": READ, "FAKE_WRITE_URL": WRITE,
-                        "PATH": os.environ["PATH"]})
+    r.start(b, with_users(b, [RUN, "--config", b.config, "--libexec", FAKE,
+                              "--store", b.store]),
+            {"FAKE_READ_URL": READ, "FAKE_WRITE_URL": WRITE,
+             "PATH": os.environ["PATH"]})
     check(r.ping(), "root with the system users starts without a waiver",
           r.log())
     uids = dict(re.findall(r"^fake (\w+) .*uid=(\d+)", r.log(), re.M))
