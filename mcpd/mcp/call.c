@@ -261,6 +261,9 @@ on_read(struct read_request *read)
 	c->request->on_cancel = NULL;
 	if (read->error != NULL) {
 		refuse(c, read->error, "");
+	} else if (!plan_row_matches(
+		       c->cap, read->row, read->key, read->tenant)) {
+		refuse(c, "ROW_NOT_FOUND", "");
 	} else {
 		store(c);
 	}

@@ -73,3 +73,23 @@ plans_build(const struct contract *c, struct arena *a)
 	}
 	return plans;
 }
+
+static bool
+column_is(const struct contract_capability *cap, const struct named_scalar *row,
+    const char *column, struct span wanted)
+{
+	const struct named_scalar *found =
+	    scalars_find(row, cap->read_count, span_of(column));
+
+	return found != NULL &&
+	       span_equal(scalar_as_string(found->value), wanted);
+}
+
+bool
+plan_row_matches(const struct contract_capability *cap,
+    const struct named_scalar *row, struct scalar key, struct span tenant)
+{
+	return column_is(cap, row, cap->primary_key, scalar_as_string(key)) &&
+	       (cap->tenant_key == NULL ||
+		   column_is(cap, row, cap->tenant_key, tenant));
+}

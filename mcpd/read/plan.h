@@ -21,4 +21,12 @@ struct plan *plans_build(const struct contract *c, struct arena *a);
 /* The statement text of one capability, in the arena. */
 const char *plan_sql(const struct contract_capability *cap, struct arena *a);
 
+/*
+ * Is the row that came (all read columns) the one that was asked for? Affinity,
+ * collations and conversions can make different texts equal ('05' and 5,
+ * 'ACME' and 'acme'); what is not spelled like the request is another row.
+ */
+bool plan_row_matches(const struct contract_capability *cap,
+    const struct named_scalar *row, struct scalar key, struct span tenant);
+
 #endif
