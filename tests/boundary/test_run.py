@@ -158,6 +158,16 @@ class Bench:
         shutil.rmtree(self.folder)
 
 
+def freeze(pid):
+    """SIGSTOP, and wait for it: SIGTERM would still overtake it."""
+    os.kill(pid, signal.SIGSTOP)
+    for _ in range(500):
+        with open(f"/proc/{pid}/stat") as f:
+            if f.read().rsplit(")", 1)[1].split()[0] == "T":
+                return
+        time.sleep(0.01)
+
+
 def gone(pid, seconds=5):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -268,7 +278,7 @@ def test_deaths(b):
     b.next_store()
     r = Instance(b)
     r.ping()
-    os.kill(r.pid_of("writerd"), signal.SIGSTOP)
+    freeze(r.pid_of("writerd"))
     r.process.send_signal(signal.SIGTERM)
     check(r.wait() == 0 and "child_killed process=writerd" in r.log(),
           "one that hangs is killed after the deadline", r.log())
@@ -432,7 +442,7 @@ def test_system_users(b):
     st = os.stat(os.path.dirname(b.store))
     check((st.st_uid, st.st_mode & 0o777) == (64901, 0o711),
           "the store's folder belongs to cs-ledgerd", st)
-    os.kill(r.pid_of("writerd"), signal.SIGSTOP)
+    freeze(r.pid_of("writerd"))
     check(r.end() == 0 and gone(r.pid_of("writerd")),
           "the supervisor can still end other users' processes", r.log())
     check("isolation_reduced" not in r.log(), "nothing is degraded", r.log())
