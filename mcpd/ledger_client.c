@@ -53,10 +53,23 @@ struct ledger_client {
 	void *arg;
 };
 
+/* The call whose deadline comes first. HELLO has none: ledgerd may start later
+ * than we do, and nobody waits for it but the calls. */
+static const struct ledger_call *
+oldest_call(const struct ledger_client *c)
+{
+	const struct ledger_call *call = TAILQ_FIRST(&c->calls);
+
+	while (call != NULL && call->type == MSG_HELLO) {
+		call = TAILQ_NEXT(call, link);
+	}
+	return call;
+}
+
 static void
 arm_timer(struct ledger_client *c)
 {
-	const struct ledger_call *head = TAILQ_FIRST(&c->calls);
+	const struct ledger_call *head = oldest_call(c);
 	struct timeval tv = {0, 0};
 	int64_t left = 0;
 
@@ -106,7 +119,9 @@ fail_all(struct ledger_client *c)
 	while ((call = TAILQ_FIRST(&failing)) != NULL) {
 		TAILQ_REMOVE(&failing, call, link);
 		TAILQ_INSERT_TAIL(&c->calls, call, link);
-		finish(c, call, &unavailable);
+		if (call->type != MSG_HELLO || c->gone) {
+			finish(c, call, &unavailable);
+		}
 	}
 }
 
@@ -420,8 +435,10 @@ take_frame(struct ledger_client *c, const struct frame *f)
 	struct ledger_call *call = NULL;
 	bool is_reply = (f->flags & FRAME_REPLY) != 0;
 
-	if (!is_reply || msg_check(ROLE_LEDGER, c->greeted, f->type, is_reply,
-			     f->len) != 0) {
+	/* A refused HELLO is answered by a FAILURE before any greeting. */
+	if (!is_reply ||
+	    msg_check(ROLE_LEDGER, c->greeted || f->type == MSG_FAILURE,
+		f->type, is_reply, f->len) != 0) {
 		return CS_E_PROTOCOL;
 	}
 	c->stalled = false;
@@ -496,7 +513,7 @@ static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct ledger_client *c = arg;
-	const struct ledger_call *head = TAILQ_FIRST(&c->calls);
+	const struct ledger_call *head = oldest_call(c);
 
 	(void)fd;
 	(void)what;

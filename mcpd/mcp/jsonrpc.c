@@ -19,20 +19,29 @@ rpc_scan(struct json_doc *doc, struct span text, struct arena *a)
 	return RPC_PARSE_ERROR;
 }
 
-/* An integer of any size: "-12", also "1.0" and "1e2" while they fit. */
+static bool
+is_digits(struct span text)
+{
+	size_t i = text.len > 0 && text.ptr[0] == '-' ? 1 : 0;
+
+	while (i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9') {
+		i++;
+	}
+	return i == text.len;
+}
+
+/* An integer of any size: "-12", also "1.0" and "1e2", which mean one. */
 static bool
 is_integer(struct span raw)
 {
-	int64_t ignored = 0;
-	size_t i = raw.len > 0 && raw.ptr[0] == '-' ? 1 : 0;
+	struct buf canonical = BUF_INIT;
+	bool result = is_digits(raw);
 
-	if (json_int64(raw, &ignored) == 0) {
-		return true;
+	if (!result && json_number_canonical(raw, &canonical) == 0) {
+		result = is_digits(buf_as_span(&canonical));
 	}
-	while (i < raw.len && raw.ptr[i] >= '0' && raw.ptr[i] <= '9') {
-		i++;
-	}
-	return i == raw.len;
+	buf_clear(&canonical);
+	return result;
 }
 
 bool
