@@ -71,11 +71,15 @@ const struct path_rule sandbox_client_paths[] = {
     {"/lib64", PATH_RO},
     {"/etc/localtime", PATH_RO},
     {"/usr/share/zoneinfo", PATH_RO},
-    {"/dev/null", PATH_RO},
-    {"/dev/urandom", PATH_RO},
 };
 const size_t sandbox_client_path_count =
     sizeof(sandbox_client_paths) / sizeof(sandbox_client_paths[0]);
+
+/* What libraries open in every daemon; without it SQLite seeds by time. */
+static const struct path_rule common_paths[] = {
+    {"/dev/null", PATH_RO},
+    {"/dev/urandom", PATH_RO},
+};
 
 void
 sandbox_note(struct buf *missing, const char *text)
@@ -192,11 +196,14 @@ add_ports(int ruleset, const struct confine *c, struct err *e)
 }
 
 static int
-add_rules(int ruleset, const struct confine *c, const struct ruleset_attr *a,
-    struct err *e)
+add_rules(int ruleset, enum proc_role role, const struct confine *c,
+    const struct ruleset_attr *a, struct err *e)
 {
 	int rc = add_paths(ruleset, c->paths, c->path_count, a->handled_fs, e);
 
+	if (rc == 0 && role != PROC_RUN) {
+		rc = add_paths(ruleset, common_paths, 2, a->handled_fs, e);
+	}
 	if (rc == 0 && c->is_db_client) {
 		rc = add_paths(ruleset, sandbox_client_paths,
 		    sandbox_client_path_count, a->handled_fs, e);
@@ -240,7 +247,7 @@ sandbox_landlock(enum proc_role role, const struct confine *c,
 	if (fd < 0) {
 		return err_sys(e, "cannot create a Landlock ruleset");
 	}
-	int rc = add_rules(fd, c, &a, e);
+	int rc = add_rules(fd, role, c, &a, e);
 	if (rc == 0 && syscall(SYS_landlock_restrict_self, fd, 0) < 0) {
 		rc = err_sys(e, "cannot restrict itself with Landlock");
 	}
