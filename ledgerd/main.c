@@ -76,7 +76,8 @@ resolve_people(struct ledger *l)
 		l->reviewers[i].uid = l->contract->reviewers[i].uid;
 		if (l->reviewers[i].uid < 0) {
 			pw = getpwnam(l->contract->reviewers[i].user);
-			l->reviewers[i].uid = pw == NULL ? -1 : pw->pw_uid;
+			l->reviewers[i].uid =
+			    pw == NULL ? -1 : (int64_t)pw->pw_uid;
 		}
 		if (l->reviewers[i].uid < 0) {
 			log_event(LOG_LEVEL_WARN, "reviewer_unknown",

@@ -6,7 +6,7 @@
 #include "common/base/xalloc.h"
 
 #define FIRST_BLOCK 4096U
-#define ALIGN	    16U
+#define ALIGN       16U
 
 struct block {
 	struct block *next;

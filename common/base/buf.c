@@ -29,7 +29,8 @@ buf_reserve(struct buf *b, size_t more)
 	size_t cap = b->cap == 0 ? 256 : b->cap;
 	char *grown;
 
-	if (__builtin_add_overflow(b->len, more, &need) || need > SIZE_MAX / 4) {
+	if (__builtin_add_overflow(b->len, more, &need) ||
+	    need > SIZE_MAX / 4) {
 		return CS_E_NOMEM;
 	}
 	need += 1;

@@ -30,7 +30,8 @@ clock_format(int64_t time_us, char out[CLOCK_TEXT_SIZE])
 
 	(void)gmtime_r(&seconds, &tm);
 	/* The masks tell the compiler what gmtime_r promises. */
-	(void)snprintf(out, CLOCK_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+	(void)snprintf(out, CLOCK_TEXT_SIZE,
+	    "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
 	    (unsigned)(tm.tm_year + 1900) % 10000U,
 	    (unsigned)(tm.tm_mon + 1) % 100U, (unsigned)tm.tm_mday % 100U,
 	    (unsigned)tm.tm_hour % 100U, (unsigned)tm.tm_min % 100U,
@@ -96,12 +97,13 @@ clock_parse(const char *text, size_t len, int64_t *time_us_out)
 	const char *end = text + len;
 	struct tm tm = {0};
 	int64_t us = 0;
-	bool ok = take_number(&p, end, 4, &tm.tm_year) &&
-	    take_char(&p, end, '-') && take_number(&p, end, 2, &tm.tm_mon) &&
-	    take_char(&p, end, '-') && take_number(&p, end, 2, &tm.tm_mday) &&
-	    take_char(&p, end, 'T') && take_number(&p, end, 2, &tm.tm_hour) &&
-	    take_char(&p, end, ':') && take_number(&p, end, 2, &tm.tm_min) &&
-	    take_char(&p, end, ':') && take_number(&p, end, 2, &tm.tm_sec) &&
+	bool ok =
+	    take_number(&p, end, 4, &tm.tm_year) && take_char(&p, end, '-') &&
+	    take_number(&p, end, 2, &tm.tm_mon) && take_char(&p, end, '-') &&
+	    take_number(&p, end, 2, &tm.tm_mday) && take_char(&p, end, 'T') &&
+	    take_number(&p, end, 2, &tm.tm_hour) && take_char(&p, end, ':') &&
+	    take_number(&p, end, 2, &tm.tm_min) && take_char(&p, end, ':') &&
+	    take_number(&p, end, 2, &tm.tm_sec) &&
 	    take_fraction(&p, end, &us) && take_char(&p, end, 'Z') && p == end;
 
 	if (!ok || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||

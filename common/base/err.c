@@ -30,7 +30,8 @@ static const struct {
 const char *
 cs_strerror(int code)
 {
-	return code <= 0 && -code < ERRORS ? errors[-code].text : "unknown error";
+	return code <= 0 && -code < ERRORS ? errors[-code].text
+					   : "unknown error";
 }
 
 const char *
@@ -40,7 +41,7 @@ err_reason(const struct err *e)
 		return e->reason;
 	}
 	return e->code <= 0 && -e->code < ERRORS ? errors[-e->code].name
-						  : "INTERNAL";
+						 : "INTERNAL";
 }
 
 int

@@ -8,21 +8,21 @@
 
 enum cs_error {
 	CS_OK = 0,
-	CS_E_INVALID = -1,     /* input that breaks a rule */
-	CS_E_TOO_LARGE = -2,   /* over a cap */
-	CS_E_PROTOCOL = -3,    /* a peer broke the wire protocol */
-	CS_E_IO = -4,          /* the operating system refused */
-	CS_E_EOF = -5,         /* the other side is gone */
-	CS_E_TIMEOUT = -6,     /* a deadline passed */
-	CS_E_DENIED = -7,      /* not allowed */
-	CS_E_NOT_FOUND = -8,   /* no such thing */
-	CS_E_STATE = -9,       /* not possible in this state */
-	CS_E_INTEGRITY = -10,  /* a hash, signature or chain does not match */
-	CS_E_CONFIG = -11,     /* contract or settings */
+	CS_E_INVALID = -1,      /* input that breaks a rule */
+	CS_E_TOO_LARGE = -2,    /* over a cap */
+	CS_E_PROTOCOL = -3,     /* a peer broke the wire protocol */
+	CS_E_IO = -4,           /* the operating system refused */
+	CS_E_EOF = -5,          /* the other side is gone */
+	CS_E_TIMEOUT = -6,      /* a deadline passed */
+	CS_E_DENIED = -7,       /* not allowed */
+	CS_E_NOT_FOUND = -8,    /* no such thing */
+	CS_E_STATE = -9,        /* not possible in this state */
+	CS_E_INTEGRITY = -10,   /* a hash, signature or chain does not match */
+	CS_E_CONFIG = -11,      /* contract or settings */
 	CS_E_UNAVAILABLE = -12, /* try again later */
 	CS_E_UNSUPPORTED = -13, /* this system or build cannot */
-	CS_E_NOMEM = -14,      /* a peer-chosen size could not be had */
-	CS_E_UNKNOWN = -15     /* the outcome is not known */
+	CS_E_NOMEM = -14,       /* a peer-chosen size could not be had */
+	CS_E_UNKNOWN = -15      /* the outcome is not known */
 };
 
 /* Exit codes of every program. */

@@ -116,7 +116,7 @@ fd_write_all(int fd, const void *data, size_t len, int64_t deadline_ms)
 				continue;
 			}
 			return errno == EPIPE || errno == ECONNRESET ? CS_E_EOF
-								      : CS_E_IO;
+								     : CS_E_IO;
 		}
 		p += n;
 		len -= (size_t)n;
@@ -156,8 +156,8 @@ static int
 check_trusted(const struct stat *st, struct err *e)
 {
 	if (!S_ISREG(st->st_mode)) {
-		return err_set(e, CS_E_DENIED, "FILE_NOT_REGULAR",
-		    "not a regular file");
+		return err_set(
+		    e, CS_E_DENIED, "FILE_NOT_REGULAR", "not a regular file");
 	}
 	if (st->st_uid != 0 && st->st_uid != geteuid()) {
 		return err_set(e, CS_E_DENIED, "FILE_OWNER_UNTRUSTED",
@@ -215,8 +215,8 @@ sync_folder(const char *path, struct err *e)
 }
 
 int
-file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
-    struct err *e)
+file_write_atomic(
+    const char *path, const void *data, size_t len, mode_t mode, struct err *e)
 {
 	char temporary[PATH_MAX];
 	int fd;

@@ -37,11 +37,11 @@ int fd_read_rest(int fd, size_t max, struct buf *out, struct err *e);
  * not group- or world-writable, not a link in its last component, at most `max`
  * bytes. Anything else is refused and *e says how to mend it.
  */
-int file_read_trusted(const char *path, size_t max, struct buf *out,
-    struct err *e);
+int file_read_trusted(
+    const char *path, size_t max, struct buf *out, struct err *e);
 
 /* Replace `path` atomically (temporary file, fsync, rename, fsync folder). */
-int file_write_atomic(const char *path, const void *data, size_t len,
-    mode_t mode, struct err *e);
+int file_write_atomic(
+    const char *path, const void *data, size_t len, mode_t mode, struct err *e);
 
 #endif

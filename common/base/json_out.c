@@ -201,7 +201,7 @@ put_scalar(struct json_out *j, const struct json_doc *doc, uint32_t node,
 	if (doc->nodes[node].type == JSON_STRING) {
 		json_put_span(j, json_string(doc, node, a));
 	} else if (doc->nodes[node].type == JSON_NUMBER &&
-	    json_number_canonical(json_raw(doc, node), &number) == 0) {
+		   json_number_canonical(json_raw(doc, node), &number) == 0) {
 		json_put_raw(j, buf_as_span(&number));
 	} else {
 		json_put_raw(j, json_raw(doc, node));
@@ -221,19 +221,20 @@ json_rewrite(struct json_out *j, const struct json_doc *doc, uint32_t node,
 			depth--;
 			json_close(j,
 			    doc->nodes[open[depth]].type == JSON_OBJECT ? '}'
-									 : ']');
+									: ']');
 		}
 		if (i >= doc->nodes[node].next) {
 			break;
 		}
-		if (depth > 0 && doc->nodes[open[depth - 1]].type == JSON_OBJECT &&
+		if (depth > 0 &&
+		    doc->nodes[open[depth - 1]].type == JSON_OBJECT &&
 		    !j->after_key) {
 			json_key_span(j, json_string(doc, i, a));
 			i++;
 		}
 		if (doc->nodes[i].type >= JSON_ARRAY) {
-			json_open(j,
-			    doc->nodes[i].type == JSON_OBJECT ? '{' : '[');
+			json_open(
+			    j, doc->nodes[i].type == JSON_OBJECT ? '{' : '[');
 			open[depth++] = i;
 		} else {
 			put_scalar(j, doc, i, a);
@@ -303,7 +304,8 @@ json_number_es(double value, struct buf *out)
 		put_zeros(out, point - whole);
 		if (count > point) {
 			buf_putc(out, '.');
-			buf_append(out, digits + point, (size_t)(count - point));
+			buf_append(
+			    out, digits + point, (size_t)(count - point));
 		}
 	} else if (point > -6 && point <= 0) {
 		buf_puts(out, "0.");

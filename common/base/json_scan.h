@@ -49,8 +49,8 @@ struct json_doc {
  * the document's value. Returns 0, or CS_E_INVALID / CS_E_TOO_LARGE with the
  * byte position in *e; a duplicate key has the reason JSON_DUPLICATE_KEY.
  */
-int json_scan(struct json_doc *doc, struct span text, struct arena *a,
-    struct err *e);
+int json_scan(
+    struct json_doc *doc, struct span text, struct arena *a, struct err *e);
 
 /* Value of member `key` of object node `object`, or JSON_NONE. */
 uint32_t json_get(const struct json_doc *doc, uint32_t object, const char *key);
@@ -59,8 +59,8 @@ uint32_t json_get(const struct json_doc *doc, uint32_t object, const char *key);
 struct span json_raw(const struct json_doc *doc, uint32_t node);
 
 /* The decoded text of a string node; borrowed when it has no escapes. */
-struct span json_string(const struct json_doc *doc, uint32_t node,
-    struct arena *a);
+struct span json_string(
+    const struct json_doc *doc, uint32_t node, struct arena *a);
 
 /* Shorthands that return JSON_NONE / an empty span when the type differs. */
 uint32_t json_get_type(const struct json_doc *doc, uint32_t object,

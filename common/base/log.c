@@ -53,5 +53,6 @@ log_event(enum log_level level, const char *event, const char *fmt, ...)
 void
 log_err(enum log_level level, const char *event, const struct err *e)
 {
-	log_event(level, event, "reason=%s detail=\"%s\"", err_reason(e), e->msg);
+	log_event(
+	    level, event, "reason=%s detail=\"%s\"", err_reason(e), e->msg);
 }

@@ -8,7 +8,7 @@ bool
 scalar_equal(struct scalar a, struct scalar b)
 {
 	return a.kind == b.kind &&
-	    (a.kind == SCALAR_NULL || span_equal(a.text, b.text));
+	       (a.kind == SCALAR_NULL || span_equal(a.text, b.text));
 }
 
 static bool
@@ -25,7 +25,7 @@ is_canonical_number(struct span text)
 		}
 	}
 	same = text.len < 64 && json_number_canonical(text, &again) == 0 &&
-	    span_equal(text, buf_as_span(&again));
+	       span_equal(text, buf_as_span(&again));
 	buf_clear(&again);
 	return same;
 }
@@ -42,7 +42,8 @@ scalar_is_valid(struct scalar s)
 		return is_canonical_number(s.text);
 	case SCALAR_TEXT:
 		return utf8_is_valid(s.text) &&
-		    (s.text.len == 0 || memchr(s.text.ptr, 0, s.text.len) == NULL);
+		       (s.text.len == 0 ||
+			   memchr(s.text.ptr, 0, s.text.len) == NULL);
 	case SCALAR_KINDS:
 	default:
 		return false;
@@ -92,8 +93,8 @@ scalar_from_json(const struct json_doc *doc, uint32_t node, struct arena *a,
 			buf_clear(&number);
 			return CS_E_INVALID;
 		}
-		*out = (struct scalar){SCALAR_NUMBER,
-		    arena_span(a, buf_as_span(&number))};
+		*out = (struct scalar){
+		    SCALAR_NUMBER, arena_span(a, buf_as_span(&number))};
 		buf_clear(&number);
 		return 0;
 	case JSON_ARRAY:

@@ -35,16 +35,16 @@ bool scalar_is_valid(struct scalar s);
 void scalar_put(struct json_out *j, struct scalar s);
 
 /* Write {"name":value,…}. */
-void scalars_put(struct json_out *j, const struct named_scalar *list,
-    size_t count);
+void scalars_put(
+    struct json_out *j, const struct named_scalar *list, size_t count);
 
 /* A JSON scalar node; CS_E_INVALID for containers and infinite numbers. */
 int scalar_from_json(const struct json_doc *doc, uint32_t node, struct arena *a,
     struct scalar *out);
 
 /* The entry with this name, or NULL. */
-const struct named_scalar *scalars_find(const struct named_scalar *list,
-    size_t count, struct span name);
+const struct named_scalar *scalars_find(
+    const struct named_scalar *list, size_t count, struct span name);
 
 /* JavaScript String(x): "null", "true", the number's or the string's text. */
 struct span scalar_as_string(struct scalar s);

@@ -64,7 +64,7 @@ str_is_capability_name(struct span s)
 	}
 	size_t head = (size_t)(dot - s.ptr);
 	return str_is_identifier((struct span){s.ptr, head}) &&
-	    str_is_identifier((struct span){dot + 1, s.len - head - 1});
+	       str_is_identifier((struct span){dot + 1, s.len - head - 1});
 }
 
 /* Length of the well-formed sequence at s[pos], 0 if there is none. */
@@ -73,11 +73,11 @@ utf8_sequence(struct span s, size_t pos)
 {
 	const unsigned char *p = (const unsigned char *)s.ptr + pos;
 	size_t left = s.len - pos;
-	size_t len = p[0] < 0x80 ? 1
-	    : p[0] >= 0xc2 && p[0] <= 0xdf ? 2
-	    : p[0] >= 0xe0 && p[0] <= 0xef ? 3
-	    : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
-					     : 0;
+	size_t len = p[0] < 0x80                    ? 1
+		     : p[0] >= 0xc2 && p[0] <= 0xdf ? 2
+		     : p[0] >= 0xe0 && p[0] <= 0xef ? 3
+		     : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+						    : 0;
 
 	if (len == 0 || len > left) {
 		return 0;

@@ -8,7 +8,8 @@
 _Noreturn void
 bug(const char *what, const char *file, int line)
 {
-	log_event(LOG_LEVEL_ERR, "bug", "broken=\"%s\" at=%s:%d", what, file, line);
+	log_event(
+	    LOG_LEVEL_ERR, "bug", "broken=\"%s\" at=%s:%d", what, file, line);
 	abort();
 }
 
@@ -26,7 +27,8 @@ xcalloc(size_t count, size_t size)
 void *
 xreallocarray(void *old, size_t count, size_t size)
 {
-	void *p = reallocarray(old, count == 0 ? 1 : count, size == 0 ? 1 : size);
+	void *p =
+	    reallocarray(old, count == 0 ? 1 : count, size == 0 ? 1 : size);
 
 	if (p == NULL) {
 		bug("out of memory", __FILE__, __LINE__);

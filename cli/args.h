@@ -1,0 +1,45 @@
+/*
+ * Arguments by table: flags anywhere, --flag value or --flag=value, words in
+ * order. What a command does not name is an error, never ignored.
+ */
+#ifndef CS_CLI_ARGS_H
+#define CS_CLI_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+
+enum args_kind {
+	ARGS_FLAG,  /* present or not */
+	ARGS_VALUE, /* one value, the last one counts */
+	ARGS_FILTER /* a value that goes to the ledger as a filter of that name
+		     */
+};
+
+struct args_spec {
+	const char *name; /* without dashes */
+	enum args_kind kind;
+	const char *help; /* one line */
+};
+
+#define ARGS_MAX  32
+#define WORDS_MAX 4
+
+struct args {
+	const struct args_spec *spec;
+	const char *values[ARGS_MAX]; /* by position in spec; "" for flags */
+	const char *words[WORDS_MAX];
+	size_t word_count;
+	const char *const *rest; /* NULL-terminated: behind "--" */
+};
+
+/* Parse argv behind the command's words. CS_E_INVALID names the bad word. */
+int args_parse(struct args *a, const struct args_spec *spec, int argc,
+    char **argv, struct err *e);
+
+/* Value of a flag, or NULL. */
+const char *args_get(const struct args *a, const char *name);
+bool args_has(const struct args *a, const char *name);
+
+#endif

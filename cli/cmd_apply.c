@@ -1,0 +1,197 @@
+#include "cli/command.h"
+#include "cli/control_client.h"
+#include "cli/render.h"
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/str.h"
+
+#define WAIT_MS 60000
+
+static const char *
+proposal_of(const struct args *a)
+{
+	const char *named = args_get(a, "proposal");
+
+	return named != NULL ? named : a->word_count == 1 ? a->words[0] : NULL;
+}
+
+static int
+wait_of(const struct args *a, uint32_t *out, struct err *e)
+{
+	const char *text = args_get(a, "timeout-ms");
+	long long value = text == NULL ? WAIT_MS : str_to_number(text, 3600000);
+
+	if (value < 0) {
+		return err_set(e, CS_E_INVALID, "USAGE",
+		    "--timeout-ms wants a number of milliseconds");
+	}
+	*out = (uint32_t)value;
+	return 0;
+}
+
+/* Ask ledgerd; when nobody writes, start a writer for this one and ask again.
+ */
+static int
+release(struct control *c, const struct msg_apply *m, struct span *answer,
+    struct err *e)
+{
+	int rc = control_request(c, MSG_APPLY, m, answer, e);
+
+	if (rc == CS_E_UNAVAILABLE && strcmp(err_reason(e), "NO_WRITER") == 0) {
+		rc = control_start(c, "writerd", e);
+		if (rc == 0) {
+			rc = control_request(c, MSG_APPLY, m, answer, e);
+		}
+	}
+	return rc;
+}
+
+/* What each status is called, and what the checks were. */
+static const struct {
+	const char *status;
+	const char *title;
+} titles[] = {
+    {"applied", "Guarded writeback applied."},
+    {"already_applied", "Guarded writeback already applied."},
+    {"conflict", "Guarded writeback returned conflict."},
+    {"failed", "Guarded writeback failed."},
+    {"outcome_unknown", "Guarded writeback: the outcome is not known."},
+};
+
+static const char *
+title_of(const char *status, bool dry_run)
+{
+	if (dry_run && strcmp(status, "applied") == 0) {
+		return "Guarded writeback dry run passed.";
+	}
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
+		if (strcmp(titles[i].status, status) == 0) {
+			return titles[i].title;
+		}
+	}
+	return "Guarded writeback: unexpected answer.";
+}
+
+static void
+print_checks(struct view *v, const char *status, const char *code)
+{
+	bool completed = strcmp(status, "failed") != 0 &&
+			 strcmp(status, "outcome_unknown") != 0;
+	const char *matched = !completed ? "not completed"
+			      : strcmp(code, "ROW_NOT_FOUND") == 0 ? "no"
+								   : "yes";
+	const char *guard = strcmp(code, "VERSION_CONFLICT") == 0 ? "no"
+			    : strcmp(status, "applied") == 0 ||
+				    strcmp(status, "already_applied") == 0
+				? "yes"
+				: "not completed";
+
+	view_print(v, "Checks:\n* proposal approved: yes\n");
+	view_print(v, "* primary key matched: %s\n", matched);
+	view_print(v, "* tenant guard matched: %s\n", matched);
+	view_print(v, "* allowed columns only: yes\n");
+	view_print(v, "* conflict guard passed: %s\n", guard);
+	view_print(
+	    v, "* affected rows: %s\n", view_text(v, 0, "rows_affected", "0"));
+	view_print(v, "* idempotency key: %s\n",
+	    view_text(v, 0, "idempotency_key", "?"));
+}
+
+static const char *
+changed_by_us(struct view *v, const char *status)
+{
+	if (strcmp(status, "outcome_unknown") == 0) {
+		return "unknown";
+	}
+	return view_bool(v, 0, "source_database_mutated") ? "yes" : "no";
+}
+
+static void
+print_next(struct view *v, const char *status, bool retryable, const char *id)
+{
+	if (strcmp(status, "failed") == 0 && retryable) {
+		view_print(v,
+		    "Next:\n  mend the cause, then: countersign apply %s (the "
+		    "same idempotency key is used)\n",
+		    id);
+	} else if (strcmp(status, "outcome_unknown") == 0) {
+		view_print(v,
+		    "Next:\n  countersign apply %s (it looks the outcome up "
+		    "before anything is written)\n",
+		    id);
+	} else if (strcmp(status, "conflict") == 0) {
+		view_print(v, "Next:\n  have the agent read the row again and "
+			      "propose anew\n");
+	}
+	view_print(v, "Replay:\n  countersign replay show %s\n", id);
+}
+
+static void
+print_text(struct view *v)
+{
+	uint32_t details = json_get(&v->doc, 0, "details");
+	const char *status = view_text(v, 0, "status", "?");
+	const char *code = view_text(v, 0, "safe_error_code", "");
+	const char *why = view_text(v, details, "explanation", "");
+
+	view_print(
+	    v, "%s\n\n", title_of(status, view_bool(v, details, "dry_run")));
+	print_checks(v, status, code);
+	if (strcmp(status, "conflict") == 0) {
+		view_print(v,
+		    "Result:\n  conflict\nSource DB changed by "
+		    "Countersign:\n  no\nWhy:\n  %s: %s\n",
+		    code, why);
+	} else {
+		view_print(v, "Source DB changed by Countersign:\n  %s\n",
+		    changed_by_us(v, status));
+	}
+	if (strcmp(status, "failed") == 0 ||
+	    strcmp(status, "outcome_unknown") == 0) {
+		view_print(v, "Error:\n  %s: %s\n", code, why);
+	}
+	view_print(v, "Receipt:\n  %s\n", view_text(v, 0, "receipt_hash", "?"));
+	print_next(v, status, view_bool(v, details, "retryable"),
+	    view_text(v, 0, "proposal_id", "?"));
+}
+
+int
+cmd_apply(const struct args *a, struct err *e)
+{
+	const char *id = proposal_of(a);
+	const char *dry = secure_getenv("SYNAPSOR_DRY_RUN");
+	struct msg_apply m = {
+	    .dry_run = args_has(a, "dry-run") ||
+		       (dry != NULL && strcmp(dry, "true") == 0)};
+	struct control c = {.fd = -1};
+	struct span answer;
+	struct view v = {0};
+	int rc;
+
+	if (id == NULL) {
+		return err_set(e, CS_E_INVALID, "USAGE",
+		    "one proposal id (or latest) is wanted");
+	}
+	m.proposal_id = span_of(id);
+	if ((rc = wait_of(a, &m.wait_ms, e)) != 0 ||
+	    (rc = control_open(&c, a, e)) != 0 ||
+	    (rc = release(&c, &m, &answer, e)) != 0 ||
+	    (rc = view_open(&v, answer, c.arena, e)) != 0) {
+		control_close(&c);
+		return rc;
+	}
+	const char *status = view_text(&v, 0, "status", "?");
+	if (args_has(a, "json")) {
+		view_json(&v, 0);
+	} else {
+		print_text(&v);
+	}
+	view_flush(&v);
+	/* 0.1.1: a conflict is a result, not an error. */
+	rc = strcmp(status, "failed") == 0 ||
+		     strcmp(status, "outcome_unknown") == 0
+		 ? CS_EXIT_FAILED
+		 : CS_EXIT_OK;
+	control_close(&c);
+	return rc;
+}

@@ -1,0 +1,398 @@
+#include "cli/control_client.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/arena.h"
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/fdio.h"
+#include "common/contract/contract.h"
+
+#define DEFAULT_STORE ".countersign/local.db"
+#define LEGACY_STORE  ".synapsor/local.db"
+#define REPLY_MS      180000
+#define START_MS      15000
+
+static const char *
+choose_store(struct control *c, const struct args *a)
+{
+	const char *store = args_get(a, "store");
+	struct contract *contract = NULL;
+	struct err ignored = {0};
+
+	if (store == NULL) {
+		store = secure_getenv("SYNAPSOR_LOCAL_STORE");
+	}
+	if (store == NULL && c->config != NULL &&
+	    contract_load(c->config, &contract, &ignored) == 0 &&
+	    contract->sqlite_path != NULL) {
+		store = arena_strndup(c->arena, contract->sqlite_path,
+		    strlen(contract->sqlite_path));
+	}
+	contract_free(&contract);
+	if (store != NULL) {
+		return store;
+	}
+	return access(DEFAULT_STORE, F_OK) != 0 &&
+		       access(LEGACY_STORE, F_OK) == 0
+		   ? LEGACY_STORE
+		   : DEFAULT_STORE;
+}
+
+int
+control_locate(struct control *c, const struct args *a, struct err *e)
+{
+	char folder[PATH_MAX];
+	const char *store;
+	int rc;
+
+	*c = (struct control){.fd = -1, .arena = arena_new()};
+	rc = contract_find(args_get(a, "config"), &c->config, e);
+	if (rc != 0 && args_get(a, "config") != NULL) {
+		return rc;
+	}
+	store = choose_store(c, a);
+	if (store[0] != '/' && getcwd(folder, sizeof(folder)) != NULL) {
+		store = arena_printf(c->arena, "%s/%s", folder,
+		    strncmp(store, "./", 2) == 0 ? store + 2 : store);
+	}
+	c->store = store;
+	return 0;
+}
+
+/* Connect by way of the folder's descriptor: a path of any length works. */
+static int
+connect_once(const struct control *c)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const char *run = arena_printf(c->arena, "%s.run", c->store);
+	int folder = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = -1;
+
+	if (folder >= 0) {
+		(void)snprintf(address.sun_path, sizeof(address.sun_path),
+		    "/proc/self/fd/%d/control.sock", folder);
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	}
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address,
+			   sizeof(address)) != 0) {
+		fd_close(&fd);
+	}
+	fd_close(&folder);
+	return fd;
+}
+
+int
+sibling_program(const char *name, char *out, size_t size, struct err *e)
+{
+	char self[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (len < 0) {
+		return err_sys(e, "cannot find this program's folder");
+	}
+	self[len] = '\0';
+	if (snprintf(out, size, "%s/%s", dirname(self), name) < (int)size &&
+	    access(out, X_OK) == 0) {
+		return 0;
+	}
+	if (snprintf(out, size, "%s/%s", CS_LIBEXECDIR, name) < (int)size &&
+	    access(out, X_OK) == 0) {
+		return 0;
+	}
+	return err_set(e, CS_E_NOT_FOUND, NULL,
+	    "%s is neither beside this program nor in %s: install Countersign "
+	    "again",
+	    name, CS_LIBEXECDIR);
+}
+
+/* In the child: countersign-run, its standard output being our pipe. */
+_Noreturn static void
+run_supervisor(
+    const struct control *c, const char *roles, const char *program, int out)
+{
+	const char *arguments[12] = {program, "--config", c->config, "--store",
+	    c->store, "--roles", roles, "--exit-idle", "--print-ready"};
+	size_t count = 9;
+
+	if (secure_getenv("COUNTERSIGN_ACCEPT_REDUCED_ISOLATION") != NULL) {
+		arguments[count++] = "--accept-reduced-isolation";
+	}
+	(void)setsid();
+	(void)dup2(out, STDOUT_FILENO);
+	int null = open("/dev/null", O_RDONLY);
+	(void)dup2(null, STDIN_FILENO);
+	(void)execv(program, (char *const *)(uintptr_t)arguments);
+	_exit(CS_EXIT_ENVIRONMENT);
+}
+
+static int
+wait_ready(int fd, struct err *e)
+{
+	char line[256];
+	int64_t deadline = clock_mono_ms() + START_MS;
+	int rc = fd_wait(fd, POLLIN, deadline);
+
+	if (rc == 0 && read(fd, line, sizeof(line)) > 5 &&
+	    strncmp(line, "ready", 5) == 0) {
+		return 0;
+	}
+	return err_set(e, CS_E_UNAVAILABLE, "LEDGER_NOT_STARTED",
+	    "ledgerd could not be started; the lines above say why. Source "
+	    "database changed: no");
+}
+
+int
+control_start(const struct control *c, const char *roles, struct err *e)
+{
+	char program[PATH_MAX];
+	int ends[2];
+	int rc =
+	    sibling_program("countersign-run", program, sizeof(program), e);
+	pid_t pid;
+
+	if (rc != 0) {
+		return rc;
+	}
+	if (c->config == NULL) {
+		return contract_find(NULL, &(const char *){NULL}, e);
+	}
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		return err_sys(e, "pipe");
+	}
+	pid = fork();
+	if (pid == 0) {
+		run_supervisor(c, roles, program, ends[1]);
+	}
+	fd_close(&ends[1]);
+	rc = pid < 0 ? err_sys(e, "fork") : wait_ready(ends[0], e);
+	fd_close(&ends[0]);
+	return rc;
+}
+
+static int
+send_request(
+    struct control *c, uint16_t type, const void *message, struct err *e)
+{
+	struct buf out = BUF_INIT;
+	int rc = msg_encode(&out, type, 0, ++c->next_id, message);
+
+	if (rc != 0) {
+		rc = err_set(e, CS_E_TOO_LARGE, "ARGUMENT_TOO_LONG",
+		    "an argument is too long");
+	} else if (fd_write_all(c->fd, out.data, out.len,
+		       clock_mono_ms() + REPLY_MS) != 0) {
+		rc = err_set(e, CS_E_EOF, "LEDGER_GONE",
+		    "ledgerd closed the connection");
+	}
+	buf_clear(&out);
+	return rc;
+}
+
+/* One frame, its payload copied to the arena. */
+static int
+read_frame(struct control *c, struct frame *f, struct err *e)
+{
+	uint8_t header[FRAME_HEADER_LEN];
+	int64_t deadline = clock_mono_ms() + REPLY_MS;
+	char *payload;
+	int rc = fd_read_exact(c->fd, header, sizeof(header), deadline);
+
+	if (rc == 0 &&
+	    (frame_header(header, f) != 0 ||
+		f->len > msg_role_cap(ROLE_LEDGER) || f->id != c->next_id)) {
+		return err_set(e, CS_E_PROTOCOL, "PROTOCOL",
+		    "ledgerd sent a damaged frame");
+	}
+	if (rc == 0) {
+		payload = arena_alloc(c->arena, f->len + 1);
+		f->payload = (struct span){payload, f->len};
+		rc = fd_read_exact(c->fd, payload, f->len, deadline);
+	}
+	return rc == 0 ? 0
+		       : err_set(e, rc, "LEDGER_GONE",
+			     "ledgerd closed the connection before it "
+			     "answered; look again before you repeat it");
+}
+
+static int
+failure_of(struct control *c, const struct frame *f, struct err *e)
+{
+	struct msg_failure m;
+
+	if (msg_decode(MSG_FAILURE, f->payload, &m, c->arena) != 0) {
+		return err_set(e, CS_E_PROTOCOL, "PROTOCOL",
+		    "ledgerd sent a damaged message");
+	}
+	return err_set(e, m.retryable ? CS_E_UNAVAILABLE : CS_E_DENIED,
+	    arena_strndup(c->arena, m.reason.ptr, m.reason.len), "%.*s",
+	    SPAN_ARGS(m.message));
+}
+
+int
+control_request(struct control *c, uint16_t type, const void *message,
+    struct span *out, struct err *e)
+{
+	struct buf whole = BUF_INIT;
+	struct msg_document m = {.more = true};
+	struct frame f;
+	int rc = send_request(c, type, message, e);
+
+	while (rc == 0 && m.more) {
+		rc = read_frame(c, &f, e);
+		if (rc != 0) {
+			break;
+		}
+		if ((f.flags & FRAME_ERROR) != 0) {
+			rc = failure_of(c, &f, e);
+		} else if (f.type != MSG_DOCUMENT ||
+			   msg_decode(MSG_DOCUMENT, f.payload, &m, c->arena) !=
+			       0) {
+			rc = err_set(e, CS_E_PROTOCOL, "PROTOCOL",
+			    "ledgerd sent another message");
+		} else {
+			buf_span(&whole, m.bytes);
+		}
+	}
+	*out = arena_span(c->arena, buf_as_span(&whole));
+	buf_clear(&whole);
+	return rc;
+}
+
+static int
+say_hello(struct control *c, struct err *e)
+{
+	struct msg_hello m = {.magic = PROTO_MAGIC,
+	    .major = PROTO_MAJOR,
+	    .minor = PROTO_MINOR,
+	    .role = ROLE_CONTROL,
+	    .build = span_of(CS_VERSION)};
+	struct frame f;
+	int rc = send_request(c, MSG_HELLO, &m, e);
+
+	if (rc == 0) {
+		rc = read_frame(c, &f, e);
+	}
+	if (rc == 0 && (f.flags & FRAME_ERROR) != 0) {
+		rc = failure_of(c, &f, e);
+	}
+	if (rc == 0 &&
+	    (f.type != MSG_HELLO ||
+		msg_decode(MSG_HELLO, f.payload, &m, c->arena) != 0 ||
+		m.magic != PROTO_MAGIC || m.major != PROTO_MAJOR)) {
+		rc = err_set(e, CS_E_PROTOCOL, "PROTOCOL",
+		    "ledgerd is of another version: upgrade them together");
+	}
+	return rc;
+}
+
+static int
+missing_store(const struct control *c, struct err *e)
+{
+	return err_set(e, CS_E_NOT_FOUND, "STORE_NOT_FOUND",
+	    "No local Countersign proposal store was found at %s\nRun:\n"
+	    "  countersign mcp serve\nor pass:\n  --store /path/to/local.db",
+	    c->store);
+}
+
+int
+control_open(struct control *c, const struct args *a, struct err *e)
+{
+	int rc = control_locate(c, a, e);
+
+	if (rc != 0) {
+		return rc;
+	}
+	c->fd = connect_once(c);
+	if (c->fd < 0) {
+		if (access(c->store, F_OK) != 0) {
+			return missing_store(c, e);
+		}
+		rc = control_start(c, "ledgerd", e);
+		c->fd = rc == 0 ? connect_once(c) : -1;
+	}
+	if (rc == 0 && c->fd < 0) {
+		rc = err_sys(
+		    e, "cannot connect to the control socket of %s", c->store);
+	}
+	return rc != 0 ? rc : say_hello(c, e);
+}
+
+void
+control_close(struct control *c)
+{
+	fd_close(&c->fd);
+	buf_clear(&c->in);
+	arena_free(&c->arena);
+}
+
+int
+control_show(struct control *c, enum show_kind kind, const char *id,
+    struct span *out, struct err *e)
+{
+	struct msg_show m = {.kind = kind, .id = span_of(id)};
+
+	return control_request(c, MSG_SHOW, &m, out, e);
+}
+
+/* --object type:id is two filters. */
+static int
+add_filter(struct filter_list *list, const char *name, const char *value,
+    struct err *e)
+{
+	const char *colon = strchr(value, ':');
+
+	if (strcmp(name, "object") != 0) {
+		list->items[list->count++] =
+		    (struct msg_filter){span_of(name), span_of(value)};
+		return 0;
+	}
+	if (colon == NULL) {
+		return err_set(
+		    e, CS_E_INVALID, "USAGE", "--object wants type:id");
+	}
+	list->items[list->count++] = (struct msg_filter){
+	    span_of("object-type"), {value, (size_t)(colon - value)}};
+	list->items[list->count++] =
+	    (struct msg_filter){span_of("object-id"), span_of(colon + 1)};
+	return 0;
+}
+
+int
+control_query(struct control *c, enum query_kind kind, const struct args *a,
+    struct span *out, struct err *e)
+{
+	struct msg_filter filters[ARGS_MAX + 1];
+	struct msg_query m = {.kind = kind, .filters = {filters, 0}};
+	const char *limit = args_get(a, "limit");
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && a->spec[i].name != NULL; i++) {
+		if (a->spec[i].kind == ARGS_FILTER && a->values[i] != NULL &&
+		    a->values[i][0] != '\0') {
+			rc = add_filter(&m.filters,
+			    strcmp(a->spec[i].name, "status") == 0 &&
+				    kind == QUERY_PROPOSALS
+				? "state"
+				: a->spec[i].name,
+			    a->values[i], e);
+		}
+	}
+	if (rc == 0 && limit != NULL) {
+		char *end = NULL;
+		long value = strtol(limit, &end, 10);
+		if (value <= 0 || *end != '\0') {
+			return err_set(e, CS_E_INVALID, "USAGE",
+			    "--limit wants a positive number");
+		}
+		m.limit = value > 200 ? 200 : (uint32_t)value;
+	}
+	return rc != 0 ? rc : control_request(c, MSG_QUERY, &m, out, e);
+}
