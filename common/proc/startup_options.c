@@ -23,21 +23,21 @@ enum option_kind {
 
 struct option_row {
 	const char *name;
-	enum option_kind kind;
 	size_t offset; /* of the field in struct startup */
-	bool for_run;  /* countersign-run inherits no descriptors */
+	enum option_kind kind;
+	bool for_run; /* countersign-run inherits no descriptors */
 };
 
 static const struct option_row options[] = {
-    {"--config", OPTION_TEXT, offsetof(struct startup, config), true},
-    {"--user", OPTION_TEXT, offsetof(struct startup, user), false},
-    {"--bootstrap-fd", OPTION_FD, offsetof(struct startup, bootstrap_fd),
+    {"--config", offsetof(struct startup, config), OPTION_TEXT, true},
+    {"--user", offsetof(struct startup, user), OPTION_TEXT, false},
+    {"--bootstrap-fd", offsetof(struct startup, bootstrap_fd), OPTION_FD,
 	false},
-    {"--ledger-fd", OPTION_FD, offsetof(struct startup, ledger_fd), false},
-    {"--lock-fd", OPTION_FD, offsetof(struct startup, lock_fd), false},
-    {"--listen-fd", OPTION_LISTEN, 0, false},
-    {"--accept-reduced-isolation", OPTION_FLAG,
-	offsetof(struct startup, accept_reduced_isolation), true},
+    {"--ledger-fd", offsetof(struct startup, ledger_fd), OPTION_FD, false},
+    {"--lock-fd", offsetof(struct startup, lock_fd), OPTION_FD, false},
+    {"--listen-fd", 0, OPTION_LISTEN, false},
+    {"--accept-reduced-isolation",
+	offsetof(struct startup, accept_reduced_isolation), OPTION_FLAG, true},
 };
 
 static const struct option_row *
