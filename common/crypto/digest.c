@@ -14,8 +14,8 @@ crypto_init(void)
 void
 digest_bytes(struct span bytes, uint8_t out[DIGEST_LEN])
 {
-	cs_assert(crypto_hash_sha256(out, (const unsigned char *)bytes.ptr,
-		      bytes.len) == 0);
+	cs_assert(crypto_hash_sha256(
+		      out, (const unsigned char *)bytes.ptr, bytes.len) == 0);
 }
 
 void
@@ -34,9 +34,9 @@ hex_encode(const void *bytes, size_t len, char *out)
 static int
 hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0'
-	    : c >= 'a' && c <= 'f'  ? c - 'a' + 10
-				    : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+				      : -1;
 }
 
 int
@@ -81,8 +81,8 @@ digest_parse(struct span text, uint8_t out[DIGEST_LEN])
 	    memcmp(text.ptr, "sha256:", 7) != 0) {
 		return CS_E_INVALID;
 	}
-	return hex_decode((struct span){text.ptr + 7, text.len - 7}, out,
-	    DIGEST_LEN);
+	return hex_decode(
+	    (struct span){text.ptr + 7, text.len - 7}, out, DIGEST_LEN);
 }
 
 void

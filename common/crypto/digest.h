@@ -8,7 +8,7 @@
 
 #include "common/base/span.h"
 
-#define DIGEST_LEN	 32
+#define DIGEST_LEN       32
 #define DIGEST_TEXT_SIZE 72 /* "sha256:" + 64 hex digits + NUL */
 
 /* Must run once before anything else of this library; aborts on failure. */
@@ -20,7 +20,8 @@ void digest_bytes(struct span bytes, uint8_t out[DIGEST_LEN]);
 void digest_text(struct span bytes, char out[DIGEST_TEXT_SIZE]);
 
 /* The text form of a digest. */
-void digest_format(const uint8_t digest[DIGEST_LEN], char out[DIGEST_TEXT_SIZE]);
+void digest_format(
+    const uint8_t digest[DIGEST_LEN], char out[DIGEST_TEXT_SIZE]);
 
 /* Read the text form; CS_E_INVALID unless it is exactly that. */
 int digest_parse(struct span text, uint8_t out[DIGEST_LEN]);

@@ -81,8 +81,8 @@ secret_free(struct secret **s)
 }
 
 int
-secret_with(const struct secret *s, int (*fn)(struct span, void *),
-    void *context)
+secret_with(
+    const struct secret *s, int (*fn)(struct span, void *), void *context)
 {
 	return fn((struct span){s->data, s->len}, context);
 }
@@ -94,8 +94,8 @@ secret_equal(const struct secret *s, struct span candidate)
 	unsigned char b[crypto_generichash_BYTES];
 
 	/* Hash both, so that the length does not show in the time either. */
-	(void)crypto_generichash(a, sizeof(a), (const unsigned char *)s->data,
-	    s->len, NULL, 0);
+	(void)crypto_generichash(
+	    a, sizeof(a), (const unsigned char *)s->data, s->len, NULL, 0);
 	(void)crypto_generichash(b, sizeof(b),
 	    (const unsigned char *)candidate.ptr, candidate.len, NULL, 0);
 	return sodium_memcmp(a, b, sizeof(a)) == 0;

@@ -15,15 +15,16 @@ struct secret;
 /* A copy of `bytes`; the caller wipes the original. Aborts without memory. */
 struct secret *secret_new(struct span bytes);
 
-/* Read everything from fd (at most SECRET_MAX), one trailing newline dropped. */
+/* Read everything from fd (at most SECRET_MAX), one trailing newline dropped.
+ */
 int secret_read(int fd, struct secret **out, struct err *e);
 
 /* Zero, free and set *s to NULL. */
 void secret_free(struct secret **s);
 
 /* Call fn with the content, NUL-terminated; the only way to read one. */
-int secret_with(const struct secret *s, int (*fn)(struct span, void *),
-    void *context);
+int secret_with(
+    const struct secret *s, int (*fn)(struct span, void *), void *context);
 
 /* Constant-time comparison. */
 bool secret_equal(const struct secret *s, struct span candidate);

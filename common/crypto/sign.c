@@ -59,9 +59,9 @@ sign_dsse(const struct sign_key *k, const char *type, struct span body,
 	struct buf pae = BUF_INIT;
 
 	dsse_pae(type, body, &pae);
-	cs_assert(crypto_sign_detached(signature_out, NULL,
-		      (const unsigned char *)pae.data, pae.len,
-		      k->secret) == 0);
+	cs_assert(
+	    crypto_sign_detached(signature_out, NULL,
+		(const unsigned char *)pae.data, pae.len, k->secret) == 0);
 	buf_clear(&pae);
 }
 
@@ -117,8 +117,8 @@ sign_key_open_or_create(const char *path, struct sign_key **out, struct err *e)
 		return rc;
 	}
 	if (text.len != 2 * SEED_LEN + 1 ||
-	    hex_decode((struct span){text.data, 2 * SEED_LEN}, seed,
-		SEED_LEN) != 0) {
+	    hex_decode(
+		(struct span){text.data, 2 * SEED_LEN}, seed, SEED_LEN) != 0) {
 		rc = err_set(e, CS_E_INTEGRITY, "SIGNING_KEY_INVALID",
 		    "%s: not a signing key; restore it from a backup", path);
 	} else {

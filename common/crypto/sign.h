@@ -1,6 +1,7 @@
 /*
- * Signing: a library of its own (cs_sign), linked by ledgerd, writerd (receipts)
- * and countersign only; tests/linkage proves that mcpd has none of it.
+ * Signing: a library of its own (cs_sign), linked by ledgerd, writerd
+ * (receipts) and countersign only; tests/linkage proves that mcpd has none of
+ * it.
  */
 #ifndef CS_COMMON_CRYPTO_SIGN_H
 #define CS_COMMON_CRYPTO_SIGN_H
@@ -14,8 +15,8 @@ struct sign_key;
  * Open the key file (0600, ours), or make it with a new key when it does not
  * exist, together with `<path>.pub` (0644, hex). Caller frees.
  */
-int sign_key_open_or_create(const char *path, struct sign_key **out,
-    struct err *e);
+int sign_key_open_or_create(
+    const char *path, struct sign_key **out, struct err *e);
 
 /* A key from its 32-byte seed. */
 struct sign_key *sign_key_from_seed(const uint8_t seed[32]);

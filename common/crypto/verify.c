@@ -21,8 +21,8 @@ verify_dsse(const uint8_t public_key[PUBLIC_KEY_LEN], const char *type,
 	int rc;
 
 	dsse_pae(type, body, &pae);
-	rc = crypto_sign_verify_detached(signature,
-	    (const unsigned char *)pae.data, pae.len, public_key);
+	rc = crypto_sign_verify_detached(
+	    signature, (const unsigned char *)pae.data, pae.len, public_key);
 	buf_clear(&pae);
 	return rc == 0 ? 0 : CS_E_INTEGRITY;
 }
@@ -33,8 +33,8 @@ key_id(const uint8_t public_key[PUBLIC_KEY_LEN], char out[KEYID_TEXT_SIZE])
 	uint8_t digest[DIGEST_LEN];
 	char hex[13];
 
-	digest_bytes((struct span){(const char *)public_key, PUBLIC_KEY_LEN},
-	    digest);
+	digest_bytes(
+	    (struct span){(const char *)public_key, PUBLIC_KEY_LEN}, digest);
 	hex_encode(digest, 6, hex);
 	(void)snprintf(out, KEYID_TEXT_SIZE, "ed25519:%s", hex);
 }

@@ -12,14 +12,14 @@
 
 struct err;
 
-#define PUBLIC_KEY_LEN 32
-#define SIGNATURE_LEN  64
+#define PUBLIC_KEY_LEN  32
+#define SIGNATURE_LEN   64
 #define KEYID_TEXT_SIZE 24 /* "ed25519:" + 12 hex + NUL, rounded up */
 
-#define DSSE_TYPE_JOB	   "application/vnd.countersign.job+json"
+#define DSSE_TYPE_JOB      "application/vnd.countersign.job+json"
 #define DSSE_TYPE_DECISION "application/vnd.countersign.decision+json"
 #define DSSE_TYPE_RECEIPT  "application/vnd.countersign.receipt+json"
-#define DSSE_TYPE_HEAD	   "application/vnd.countersign.chain-head+json"
+#define DSSE_TYPE_HEAD     "application/vnd.countersign.chain-head+json"
 
 /* PAE: "DSSEv1" SP len(type) SP type SP len(body) SP body. */
 void dsse_pae(const char *type, struct span body, struct buf *out);
@@ -29,11 +29,12 @@ int verify_dsse(const uint8_t public_key[PUBLIC_KEY_LEN], const char *type,
     struct span body, const uint8_t signature[SIGNATURE_LEN]);
 
 /* A short public name of a key, for envelopes and messages. */
-void key_id(const uint8_t public_key[PUBLIC_KEY_LEN], char out[KEYID_TEXT_SIZE]);
+void key_id(
+    const uint8_t public_key[PUBLIC_KEY_LEN], char out[KEYID_TEXT_SIZE]);
 
 /* Read a `.pub` file: 64 hex digits and a newline, under the rules of
  * file_read_trusted. */
-int public_key_load(const char *path, uint8_t out[PUBLIC_KEY_LEN],
-    struct err *e);
+int public_key_load(
+    const char *path, uint8_t out[PUBLIC_KEY_LEN], struct err *e);
 
 #endif
