@@ -25,7 +25,9 @@ clock_mono_ms(void)
 void
 clock_format(int64_t time_us, char out[CLOCK_TEXT_SIZE])
 {
-	time_t seconds = (time_t)(time_us / 1000000);
+	/* Rounded down, before 1970 too. */
+	int64_t ms = time_us / 1000 - (time_us % 1000 < 0);
+	time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0));
 	struct tm tm = {0};
 
 	(void)gmtime_r(&seconds, &tm);
@@ -36,7 +38,7 @@ clock_format(int64_t time_us, char out[CLOCK_TEXT_SIZE])
 	    (unsigned)(tm.tm_mon + 1) % 100U, (unsigned)tm.tm_mday % 100U,
 	    (unsigned)tm.tm_hour % 100U, (unsigned)tm.tm_min % 100U,
 	    (unsigned)tm.tm_sec % 100U,
-	    (unsigned)(time_us % 1000000 / 1000) % 1000U);
+	    (unsigned)(ms - (int64_t)seconds * 1000) % 1000U);
 }
 
 /* Read exactly `digits` digits at *p and step over them. */
@@ -97,6 +99,7 @@ clock_parse(const char *text, size_t len, int64_t *time_us_out)
 	const char *end = text + len;
 	struct tm tm = {0};
 	int64_t us = 0;
+	int day;
 	bool ok =
 	    take_number(&p, end, 4, &tm.tm_year) && take_char(&p, end, '-') &&
 	    take_number(&p, end, 2, &tm.tm_mon) && take_char(&p, end, '-') &&
@@ -113,6 +116,8 @@ clock_parse(const char *text, size_t len, int64_t *time_us_out)
 	}
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
+	day = tm.tm_mday;
 	*time_us_out = (int64_t)timegm(&tm) * 1000000 + us;
-	return 0;
+	/* timegm turns a day that does not exist into one of the next month. */
+	return tm.tm_mday == day ? 0 : CS_E_INVALID;
 }
