@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <sodium.h>
+#include <sys/stat.h>
 
 #include "common/base/err.h"
 #include "common/base/fdio.h"
@@ -103,12 +104,31 @@ key_create(const char *path, struct sign_key **out, struct err *e)
 	return rc;
 }
 
+/* Who can read the key can sign: it is ours alone or it is not used. */
+static int
+check_private(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+		return err_set(e, CS_E_DENIED, "SIGNING_KEY_EXPOSED",
+		    "%s: mode %04o lets others use the key; if nobody has "
+		    "copied it: chmod 600",
+		    path, (unsigned)st.st_mode & 07777U);
+	}
+	return 0;
+}
+
 int
 sign_key_open_or_create(const char *path, struct sign_key **out, struct err *e)
 {
 	struct buf text = BUF_INIT;
 	uint8_t seed[SEED_LEN];
-	int rc = file_read_trusted(path, 256, &text, e);
+	int rc = check_private(path, e);
+
+	if (rc == 0) {
+		rc = file_read_trusted(path, 256, &text, e);
+	}
 
 	if (rc == CS_E_NOT_FOUND) {
 		return key_create(path, out, e);
