@@ -1,3 +1,9 @@
+/*
+ * One list holds every call in the order of its deadline; a flag says whether
+ * it was sent. Answers are found by id. Nothing here blocks, and a waiter is
+ * never called from inside the function that it called, so callers need not
+ * expect to be entered again.
+ */
 #include "mcpd/ledger_client.h"
 
 #include <errno.h>
@@ -125,6 +131,7 @@ fail_all(struct ledger_client *c)
 	}
 }
 
+/* Runs from the loop, see give_up. */
 static void
 on_failing(evutil_socket_t fd, short what, void *arg)
 {
@@ -145,6 +152,7 @@ give_up(struct ledger_client *c, const char *why)
 	event_active(&c->failing, EV_TIMEOUT, 0);
 }
 
+/* Ask for other events; costs nothing when they are the same. */
 static void
 watch(struct ledger_client *c, short what)
 {
@@ -159,6 +167,8 @@ watch(struct ledger_client *c, short what)
 	event_add(&c->io, NULL);
 }
 
+/* Write at once if the socket takes it: most frames leave here without
+ * another turn of the loop. */
 static void
 flush(struct ledger_client *c)
 {
@@ -204,6 +214,8 @@ pump(struct ledger_client *c)
 	arm_timer(c);
 }
 
+/* Calls and their buffers are used again, so a steady load allocates
+ * nothing. */
 static struct ledger_call *
 new_call(struct ledger_client *c)
 {
@@ -217,6 +229,8 @@ new_call(struct ledger_client *c)
 	return call;
 }
 
+/* Encode now, while the message's spans are valid; send when it may go.
+ * After the connection is gone the waiter hears so from the loop. */
 static int
 submit(struct ledger_client *c, uint16_t type, const void *message,
     struct ledger_waiter waiter)
@@ -277,6 +291,7 @@ ledger_resource(struct ledger_client *client,
 	return submit(client, MSG_RESOURCE, resource, waiter);
 }
 
+/* At most 64 are in flight and the answer is mostly to the first one. */
 static struct ledger_call *
 find_call(struct ledger_client *c, uint32_t id)
 {
@@ -290,6 +305,8 @@ find_call(struct ledger_client *c, uint32_t id)
 	return NULL;
 }
 
+/* Two processes with different contracts would disagree about what was
+ * reviewed, so neither may go on. */
 static int
 check_hello(
     const struct ledger_client *c, const struct msg_hello *hello, struct err *e)
@@ -332,6 +349,8 @@ on_hello(
 	return rc;
 }
 
+/* A refusal in ledgerd's words. They outlive the frame, for the caller
+ * answers with them. */
 static int
 on_failure(
     struct ledger_client *c, struct ledger_call *call, const struct frame *f)
@@ -361,6 +380,7 @@ on_failure(
 	return 0;
 }
 
+/* A long document comes in pieces, in order, under one id. */
 static int
 on_document(
     struct ledger_client *c, struct ledger_call *call, const struct frame *f)
@@ -429,6 +449,8 @@ is_answer(const struct ledger_call *call, uint16_t type)
 	return type == MSG_FAILURE || msg_info(call->type)->reply == type;
 }
 
+/* One frame. The peer is trusted to be ledgerd, but not to be free of bugs:
+ * types that do not fit the call end the connection. */
 static int
 take_frame(struct ledger_client *c, const struct frame *f)
 {
@@ -509,6 +531,8 @@ on_io(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* ledgerd did not answer in time. What it stored meanwhile stays stored: the
+ * identical proposal is found again when the model retries. */
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -526,6 +550,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	arm_timer(c);
 }
 
+/* The first frame on the wire; everything else waits for its answer. */
 static void
 say_hello(struct ledger_client *c)
 {
@@ -562,6 +587,7 @@ ledger_client_new(struct event_base *base, int fd, const struct contract *c,
 	return client;
 }
 
+/* At exit; nobody waits any more. */
 static void
 free_calls(struct call_list *list)
 {

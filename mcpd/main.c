@@ -102,6 +102,7 @@ static const struct {
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 
+/* What startup left in argv. */
 static int
 take_options(struct daemon *d, int argc, char **argv, struct err *e)
 {
@@ -125,6 +126,7 @@ take_options(struct daemon *d, int argc, char **argv, struct err *e)
 	return 0;
 }
 
+/* The same file that ledgerd and the writers read. */
 static int
 load_contract(struct daemon *d, struct err *e)
 {
@@ -173,6 +175,7 @@ build_server(struct daemon *d)
 	s->readers = d->sources.readers;
 }
 
+/* epoll cannot wait for files, which stdin is in tests and pipelines. */
 static int
 new_base(struct daemon *d, struct err *e)
 {
@@ -190,6 +193,7 @@ new_base(struct daemon *d, struct err *e)
 		   : err_set(e, CS_E_IO, NULL, "cannot make an event loop");
 }
 
+/* From here on no file, port or socket but those named. */
 static int
 confine(struct daemon *d, struct err *e)
 {
@@ -239,6 +243,7 @@ start(struct daemon *d, int argc, char **argv, struct err *e)
 	return rc != 0 ? rc : confine(d, e);
 }
 
+/* The transport is done, or there is nobody left to serve. */
 static void
 stop_loop(void *arg)
 {
@@ -247,6 +252,8 @@ stop_loop(void *arg)
 	event_base_loopbreak(d->base);
 }
 
+/* A contract that ledgerd does not share: nothing could be recorded, and a
+ * restart is needed anyway, so say it loudly. */
 static void
 on_mismatch(void *arg, const struct err *e)
 {
@@ -257,6 +264,7 @@ on_mismatch(void *arg, const struct err *e)
 	stop_loop(d);
 }
 
+/* Answer what was begun, but not for ever. */
 static void
 on_signal(evutil_socket_t number, short what, void *arg)
 {
@@ -279,6 +287,8 @@ on_liveness(evutil_socket_t fd, short what, void *arg)
 	stop_loop(arg);
 }
 
+/* After the first turn of the loop: a connection attempt must not delay the
+ * answer to a first tools/list. */
 static void
 on_running(evutil_socket_t fd, short what, void *arg)
 {
@@ -318,6 +328,7 @@ serve(struct daemon *d, struct err *e)
 		   : 0;
 }
 
+/* Everything, so that leak checkers see real leaks only. */
 static void
 release(struct daemon *d)
 {

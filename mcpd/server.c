@@ -1,3 +1,6 @@
+/*
+ * Scratch memory that requests share one after the other.
+ */
 #include "mcpd/server.h"
 
 #include "common/base/arena.h"

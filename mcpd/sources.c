@@ -1,3 +1,7 @@
+/*
+ * Credentials stay in their secrets: each URL is looked at inside secret_with,
+ * and only ports and paths leave it.
+ */
 #include "mcpd/sources.h"
 
 #include <sqlite3.h>
@@ -22,6 +26,7 @@ struct opening {
 	struct err *e;
 };
 
+/* Sources may share a URL: one credential then serves them all. */
 static struct credential *
 find_credential(struct sources *s, const char *name)
 {
@@ -54,6 +59,7 @@ sources_init(struct sources *s, const struct contract *c)
 	}
 }
 
+/* The text is copied, for it may come out of a secret. */
 static void
 allow_path(struct sources *s, const char *path, enum path_access access)
 {

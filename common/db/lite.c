@@ -1,3 +1,8 @@
+/*
+ * Opening SQLite files. The path comes from the operator, the file may come
+ * from anyone: a schema can hold triggers, views and functions, so it gets no
+ * trust.
+ */
 #include "common/db/lite.h"
 
 #include "common/base/arena.h"
@@ -71,6 +76,8 @@ lite_url_path(
 	return 0;
 }
 
+/* Bounds for what a hostile file could make us do, and no way to attach
+ * another one or to load code. */
 static void
 set_limits(sqlite3 *db)
 {

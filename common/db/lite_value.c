@@ -1,3 +1,7 @@
+/*
+ * SQLite values by their storage class: a column may hold any of them,
+ * whatever its declaration says.
+ */
 #include <math.h>
 
 #include "common/base/arena.h"
@@ -27,6 +31,7 @@ take_real(double value, struct arena *a, struct scalar *out)
 	buf_clear(&text);
 }
 
+/* The form in which PostgreSQL shows bytea, so that both read alike. */
 static void
 take_blob(struct span bytes, struct arena *a, struct scalar *out)
 {
@@ -38,6 +43,8 @@ take_blob(struct span bytes, struct arena *a, struct scalar *out)
 	*out = (struct scalar){SCALAR_TEXT, {text, 2 * bytes.len + 2}};
 }
 
+/* Text may hold anything in SQLite; what a model and a reviewer would see
+ * differently is refused. */
 static int
 take_text(struct span text, struct arena *a, struct scalar *out)
 {
@@ -49,6 +56,7 @@ take_text(struct span text, struct arena *a, struct scalar *out)
 	return 0;
 }
 
+/* The bytes of the current row, valid until the next step. */
 static struct span
 column_bytes(sqlite3_stmt *stmt, int column)
 {
@@ -87,6 +95,8 @@ lite_column_scalar(sqlite3_stmt *stmt, int column, struct arena *a,
 	return 0;
 }
 
+/* Exact while it is an integer; anything else is a REAL, which is what
+ * SQLite itself would make of the literal. */
 static int
 bind_number(sqlite3_stmt *stmt, int index, struct span text)
 {

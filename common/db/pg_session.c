@@ -1,3 +1,8 @@
+/*
+ * Connection parameters and session settings. libpq fills whatever is not
+ * given from the environment, the home folder and service files; so everything
+ * that matters is given here.
+ */
 #include "common/db/pg_session.h"
 
 #include <inttypes.h>
@@ -19,6 +24,8 @@ static const char fixed_options[] = "-c TimeZone=UTC -c DateStyle=ISO,YMD "
 				    "-c standard_conforming_strings=on "
 				    "-c search_path=";
 
+/* The "-c name=value" list of the start-up packet. The idle timeout lies
+ * above the statement timeout, so that it only ends sessions that we forgot. */
 static void
 format_options(const struct pg_session *session, char *out, size_t size)
 {
@@ -37,6 +44,7 @@ format_options(const struct pg_session *session, char *out, size_t size)
 	cs_assert(n > 0 && (size_t)n < size);
 }
 
+/* A keyword of its own: PG_SESSION_PARAMS leaves room for all of ours. */
 static void
 add(struct pg_conninfo *info, size_t *n, const char *keyword, const char *value)
 {
@@ -88,6 +96,8 @@ drop_notice(void *arg, const PGresult *result)
 	(void)result;
 }
 
+/* The part that both ways to connect share: parse, connect, and wipe the
+ * decoded password from the stack whatever came out. */
 static int
 start(struct span text, const struct pg_session *session,
     PGconn *(*connect)(const char *const *, const char *const *, int),

@@ -1,3 +1,9 @@
+/*
+ * Cutting a URL into parts by hand, because libpq's own parser would accept
+ * every parameter it knows, among them ones that read files or change how
+ * certificates are checked. The parts stay in one buffer, so that one call
+ * wipes them all.
+ */
 #include "common/db/pg_url.h"
 
 #include <sodium.h>
@@ -33,6 +39,7 @@ pg_url_keyword(enum pg_url_part part)
 	return keywords[part];
 }
 
+/* Step over the scheme if the text starts with it. */
 static bool
 take_scheme(struct span *s, const char *scheme)
 {
@@ -53,6 +60,7 @@ pg_url_is(struct span text)
 	       take_scheme(&text, "postgresql://");
 }
 
+/* Value of a hexadecimal digit, -1 for anything else. */
 static int
 hex_digit(char c)
 {
@@ -140,6 +148,7 @@ cut(struct span *s, char mark)
 	return front;
 }
 
+/* "host:port", "[address]:port" or nothing at all. */
 static int
 parse_host(struct pg_url *url, struct span hostport, struct err *e)
 {
@@ -189,6 +198,8 @@ parse_authority(struct pg_url *url, struct span authority, struct err *e)
 	return r != 0 ? r : parse_host(url, rest, e);
 }
 
+/* Parameters by libpq's own names; each may be given once, be it here or in
+ * the authority, so that a URL means one thing only. */
 static int
 parse_query(struct pg_url *url, struct span query, struct err *e)
 {
@@ -215,6 +226,7 @@ parse_query(struct pg_url *url, struct span query, struct err *e)
 	return 0;
 }
 
+/* What libpq would accept, but we do not want to find out at run time. */
 static int
 check_parts(const struct pg_url *url, struct err *e)
 {

@@ -1,3 +1,7 @@
+/*
+ * From the text of the wire to typed scalars. Text format is used on purpose:
+ * it is exact for every type and what a reviewer can read.
+ */
 #include "common/db/pg_value.h"
 
 #include "common/base/arena.h"
@@ -19,6 +23,8 @@ enum pg_type {
 typedef int (*convert_fn)(
     struct span text, struct arena *a, struct scalar *out);
 
+/* Kept as the server wrote it. A database with encoding SQL_ASCII can send
+ * any bytes, which no JSON text may hold. */
 static int
 convert_text(struct span text, struct arena *a, struct scalar *out)
 {
@@ -38,6 +44,8 @@ convert_bool(struct span text, struct arena *a, struct scalar *out)
 	return 0;
 }
 
+/* Small integers and floats, where the double that JSON readers use is exact
+ * or was one to begin with. int8 and numeric stay text. */
 static int
 convert_number(struct span text, struct arena *a, struct scalar *out)
 {
@@ -97,12 +105,14 @@ convert_time(struct span text, struct arena *a, struct scalar *out,
 	return 0;
 }
 
+/* Without a zone: no Z, for it does not say which instant it is. */
 static int
 convert_timestamp(struct span text, struct arena *a, struct scalar *out)
 {
 	return convert_time(text, a, out, "", "");
 }
 
+/* The session runs in UTC, so +00 is the only offset there is. */
 static int
 convert_timestamptz(struct span text, struct arena *a, struct scalar *out)
 {

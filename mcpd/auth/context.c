@@ -1,3 +1,7 @@
+/*
+ * Who the model acts for. The values are copied once at start, before the
+ * environment copy is wiped, and never change afterwards.
+ */
 #include "mcpd/auth/context.h"
 
 #include "common/base/str.h"
@@ -8,6 +12,7 @@ struct resolver {
 	void *arg;
 };
 
+/* Empty counts as missing: an unset tenant must never become "all". */
 static bool
 is_usable(const char *text)
 {
@@ -29,6 +34,7 @@ resolve_value(const struct resolver *r, const char *name, const char *literal)
 	return span_of(is_usable(literal) ? xstrdup(literal) : NULL);
 }
 
+/* http_claims and cloud_session need a transport that has them. */
 static void
 resolve(struct trusted_context *t, const struct contract_context *source,
     const struct resolver *r)

@@ -1,3 +1,7 @@
+/*
+ * The algorithm of 0.1.1, step by step, so that clients which stored a name
+ * keep finding their tool.
+ */
 #include "mcpd/mcp/alias.h"
 
 #include "common/base/arena.h"
@@ -18,6 +22,7 @@ alias_style_name(enum name_style style)
 	return style_names[style];
 }
 
+/* What every client accepts in a tool name. */
 static bool
 is_plain(char c)
 {

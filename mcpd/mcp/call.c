@@ -25,6 +25,7 @@ struct call {
 	struct call_result result;
 };
 
+/* One value, written twice by answer(). */
 static void
 put_value(struct json_out *j, const struct call *c)
 {
@@ -71,6 +72,11 @@ answer(struct call *c)
 	reply_end(r);
 }
 
+/*
+ * Tell the error. An unknown tool is an error of the protocol, not of a
+ * tool; but that the ledger is away is always told as a result that can be
+ * tried again.
+ */
 static void
 answer_error(struct call *c, struct call_error error)
 {
@@ -84,6 +90,7 @@ answer_error(struct call *c, struct call_error error)
 	    span_of(""));
 }
 
+/* Stored: now it may be told. */
 static void
 on_refusal_recorded(void *context, const struct ledger_reply *reply)
 {
@@ -189,6 +196,7 @@ check(struct call *c, struct err *e)
 	return 0;
 }
 
+/* The id is the one in the row; the argument stands in if the key is NULL. */
 static void
 fill_result(struct call *c)
 {
@@ -253,6 +261,8 @@ store(struct call *c)
 	}
 }
 
+/* The source has answered. From here on the call can no longer be taken
+ * back, only its answer. */
 static void
 on_read(struct read_request *read)
 {
@@ -280,6 +290,7 @@ on_call_cancel(struct request *r)
 	reply_none(r);
 }
 
+/* Ask the source. The answer may be there before submit returns. */
 static void
 start(struct call *c)
 {
@@ -295,6 +306,7 @@ start(struct call *c)
 	reader->ops->submit(reader, &c->read);
 }
 
+/* Everything after the shape of the request is known to be right. */
 static void
 run(struct call *c, uint32_t arguments)
 {

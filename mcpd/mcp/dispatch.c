@@ -1,7 +1,13 @@
+/*
+ * The table of methods. What is not in it does not exist, and a notification
+ * never reaches it: a request method without an id has no effect.
+ */
 #include "mcpd/mcp/dispatch.h"
 
 #include "common/base/arena.h"
 
+/* May come at any time and again; only the version of later batches depends
+ * on it. No listChanged: the tools never change while we run. */
 static void
 on_initialize(struct request *r)
 {
@@ -35,6 +41,7 @@ on_initialize(struct request *r)
 	reply_end(r);
 }
 
+/* Clients check that this is exactly an empty object. */
 static void
 on_ping(struct request *r)
 {
@@ -55,6 +62,7 @@ has_bad_cursor(const struct request *r)
 	       !span_is(json_raw(&r->doc, cursor), "\"\"");
 }
 
+/* Must not wait for anything: clients give up early at start. */
 static void
 on_tools_list(struct request *r)
 {

@@ -1,3 +1,7 @@
+/*
+ * Version negotiation. Answering with our latest version instead of an error
+ * is what keeps newer clients working.
+ */
 #include "mcpd/mcp/era.h"
 
 #define VERSION_KEY "io.modelcontextprotocol/protocolVersion"

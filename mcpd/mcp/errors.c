@@ -1,3 +1,9 @@
+/*
+ * The first row whose reason matches decides. A sentence in the row replaces
+ * the message; rows without one belong to reasons whose text is made by
+ * common/contract/rules.c from the contract and the argument's name, which the
+ * model knows already.
+ */
 #include "mcpd/mcp/errors.h"
 
 #define INVALID   "INVALID_ARGUMENT"

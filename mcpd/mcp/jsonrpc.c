@@ -1,3 +1,8 @@
+/*
+ * Messages are judged before anything acts on them: what is neither request,
+ * notification nor response is refused with the id if there is one that can be
+ * echoed.
+ */
 #include "mcpd/mcp/jsonrpc.h"
 
 #include "common/base/arena.h"
@@ -19,6 +24,7 @@ rpc_scan(struct json_doc *doc, struct span text, struct arena *a)
 	return RPC_PARSE_ERROR;
 }
 
+/* An optional sign, then digits only. */
 static bool
 is_digits(struct span text)
 {
@@ -58,6 +64,7 @@ rpc_id_is_valid(const struct json_doc *doc, uint32_t node)
 	return doc->nodes[node].type == JSON_NUMBER && is_integer(raw);
 }
 
+/* The same message, refused. */
 static struct rpc_message
 invalid(struct rpc_message m, const char *error)
 {

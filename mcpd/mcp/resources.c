@@ -28,6 +28,7 @@ struct lookup {
 	size_t next_context; /* contexts tried so far */
 };
 
+/* Ids are ours and never need escapes; anything else is no resource. */
 static bool
 is_plain_id(struct span id)
 {
@@ -93,6 +94,7 @@ on_resources_templates(struct request *r)
 	reply_end(r);
 }
 
+/* The same answer for what is malformed, unknown or another tenant's. */
 static void
 answer_not_found(struct request *r, struct span uri)
 {
@@ -110,6 +112,8 @@ answer_not_found(struct request *r, struct span uri)
 	buf_clear(&data);
 }
 
+/* Indented like every text here; a document that is too large to be scanned
+ * again goes out as ledgerd wrote it. */
 static void
 answer_document(const struct lookup *l, struct span document)
 {
@@ -143,6 +147,7 @@ answer_document(const struct lookup *l, struct span document)
 
 static void ask(struct lookup *l);
 
+/* What ledgerd found, or the next context to ask under. */
 static void
 on_resource(void *context, const struct ledger_reply *reply)
 {

@@ -1,3 +1,6 @@
+/*
+ * What both formats share.
+ */
 #include "mcpd/mcp/result.h"
 
 void

@@ -1,5 +1,10 @@
+/*
+ * Format 1: the flat objects of 0.1.1, member for member and in its order,
+ * because programs compare them as text.
+ */
 #include "mcpd/mcp/result.h"
 
+/* Said in both spellings, in every result: nothing was written. */
 static void
 put_unchanged(struct json_out *j)
 {
@@ -40,6 +45,7 @@ put_read(struct json_out *j, const struct call_result *r)
 	json_close(j, '}');
 }
 
+/* What would be changed, and for whom. */
 static void
 put_target(struct json_out *j, const struct call_result *r)
 {
@@ -51,6 +57,8 @@ put_target(struct json_out *j, const struct call_result *r)
 	json_close(j, '}');
 }
 
+/* Constant on purpose: whatever the executor, only a separate process
+ * applies. */
 static void
 put_writeback(struct json_out *j, const struct call_result *r)
 {
@@ -87,6 +95,7 @@ put_proposal(struct json_out *j, const struct call_result *r)
 	json_close(j, '}');
 }
 
+/* Never the text of a driver, only what errors.c lets through. */
 static void
 put_error(struct json_out *j, const struct contract_capability *cap,
     const struct call_error *e)

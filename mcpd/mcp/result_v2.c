@@ -1,3 +1,6 @@
+/*
+ * Format 2: one envelope in which every member is always present.
+ */
 #include "mcpd/mcp/result.h"
 
 static const char evidence_note[] =
@@ -17,6 +20,7 @@ put_head(struct json_out *j, const struct call_result *r, struct span summary)
 	    j, "kind", r->cap->kind == KIND_READ ? "read" : "proposal");
 }
 
+/* The members from `error` on; `_meta` is left open for the caller. */
 static void
 put_evidence(struct json_out *j, const struct call_result *r)
 {
@@ -53,6 +57,8 @@ put_read(struct json_out *j, const struct call_result *r)
 	json_close(j, '}');
 }
 
+/* Everything but the two built-in executors is a handler of the
+ * application. */
 static const char *
 writeback_mode(const struct contract_capability *cap)
 {
@@ -63,6 +69,8 @@ writeback_mode(const struct contract_capability *cap)
 	return "app_handler";
 }
 
+/* No status that could be read as done: the state says that a person has
+ * to look. */
 static void
 put_proposal_body(struct json_out *j, const struct call_result *r)
 {
@@ -106,6 +114,8 @@ put_proposal(struct json_out *j, const struct call_result *r)
 	json_close(j, '}');
 }
 
+/* The same envelope, so that a program finds its members in the same
+ * place. */
 static void
 put_error(struct json_out *j, const struct contract_capability *cap,
     const struct call_error *e)

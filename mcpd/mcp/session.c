@@ -1,3 +1,8 @@
+/*
+ * Each request lives in one arena together with its text, its arguments and
+ * its row, and dies with its answer. The end of a request is therefore always
+ * the last thing that a function does with it.
+ */
 #include "mcpd/mcp/session.h"
 
 #include "common/base/arena.h"
@@ -27,6 +32,7 @@ session_init(struct session *s, struct server *server,
 	TAILQ_INIT(&s->requests);
 }
 
+/* One holder less; the last one sends. */
 static void
 batch_release(struct batch *b)
 {
@@ -42,6 +48,7 @@ batch_release(struct batch *b)
 	free(b);
 }
 
+/* Alone, or as the next element of a batch. */
 static void
 deliver(struct session *s, struct batch *b, struct span text)
 {
@@ -53,6 +60,7 @@ deliver(struct session *s, struct batch *b, struct span text)
 	buf_span(&b->out, text);
 }
 
+/* After this the request and everything it pointed to is gone. */
 static void
 end_request(struct request *r)
 {
@@ -128,6 +136,8 @@ reply_error(struct request *r, int code, const char *message, struct span data)
 	end_request(r);
 }
 
+/* By raw bytes: 1 and 1.0 are different ids for us, so that a cancellation
+ * can only mean one of them. */
 static struct request *
 find_request(struct session *s, struct span id)
 {
@@ -247,6 +257,7 @@ serve_batch(struct session *s, const struct json_doc *doc)
 	batch_release(b);
 }
 
+/* An array is a batch, if the conversation has them at all. */
 static void
 receive_array(struct session *s, struct arena *a, const struct json_doc *doc)
 {

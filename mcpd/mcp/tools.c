@@ -1,3 +1,7 @@
+/*
+ * Descriptions, schemas and hints of the tools. Nothing that a model reads
+ * here names SQL, approval or credentials: there is no such tool to look for.
+ */
 #include "mcpd/mcp/tools.h"
 
 #include "common/base/arena.h"
@@ -22,6 +26,8 @@ struct tool_list {
 	struct exposure_list exposures;
 };
 
+/* One argument. Limits and allowed values are shown so that a model need
+ * not guess; they are checked again on every call. */
 static void
 put_property(
     struct json_out *j, const struct contract_arg *arg, struct arena *a)
@@ -53,6 +59,7 @@ put_property(
 	json_close(j, '}');
 }
 
+/* The names that must be given; no member when there are none. */
 static void
 put_required(struct json_out *j, const struct contract_capability *cap)
 {
@@ -74,6 +81,8 @@ put_required(struct json_out *j, const struct contract_capability *cap)
 	}
 }
 
+/* Flat, closed and with `properties` always there: the common ground of
+ * the clients' validators. */
 static void
 put_schema(
     struct json_out *j, const struct contract_capability *cap, struct arena *a)
@@ -108,6 +117,7 @@ default_description(const struct contract_capability *cap, struct arena *a)
 	    cap->schema, cap->table);
 }
 
+/* The lines of engine.md §1.3.1. */
 static const char *
 describe(
     const struct contract_capability *cap, const char *exposed, struct arena *a)
@@ -128,6 +138,7 @@ describe(
 	    hint, handles_hint);
 }
 
+/* All four hints, because a missing one means "destructive" to clients. */
 static void
 put_annotations(struct json_out *j, bool is_read)
 {
@@ -144,6 +155,7 @@ put_annotations(struct json_out *j, bool is_read)
 	json_close(j, '}');
 }
 
+/* What the tool is behind its name, for people who audit the list. */
 static void
 put_meta(struct json_out *j, const struct contract_capability *cap,
     const char *exposed, const char *style, struct arena *a)
@@ -177,6 +189,7 @@ put_tool(struct json_out *j, const struct contract_capability *cap,
 	json_close(j, '}');
 }
 
+/* Read-only servers do not show what they would refuse. */
 static void
 build_json(struct tool_list *list, enum contract_mode mode, const char *style)
 {

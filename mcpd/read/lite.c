@@ -24,6 +24,7 @@ struct lite_reader {
 	int64_t deadline_ms;
 };
 
+/* Called every few thousand steps of the virtual machine. */
 static int
 is_over_time(void *arg)
 {
@@ -32,6 +33,8 @@ is_over_time(void *arg)
 	return clock_mono_ms() > r->deadline_ms;
 }
 
+/* A lock or a file that is away may come back; the rest is an error of the
+ * contract or the schema. SQLite's text stays in the log. */
 static const char *
 reason_of(struct lite_reader *r, int code, const char *capability)
 {
@@ -52,6 +55,8 @@ reason_of(struct lite_reader *r, int code, const char *capability)
 	}
 }
 
+/* Kept for good: SQLite prepares it anew by itself when the schema
+ * changes. */
 static int
 prepare(struct lite_reader *r, const struct plan *plan, sqlite3_stmt **out)
 {
@@ -79,6 +84,7 @@ bind_values(sqlite3_stmt *stmt, const struct read_request *q)
 	return rc == 0 ? SQLITE_OK : SQLITE_TOOBIG;
 }
 
+/* All read columns; they stay valid when the statement is reset. */
 static const char *
 take_row(sqlite3_stmt *stmt, struct read_request *q)
 {
@@ -95,6 +101,7 @@ take_row(sqlite3_stmt *stmt, struct read_request *q)
 	return NULL;
 }
 
+/* Step twice: the second step proves that there is no other row. */
 static const char *
 read_row(struct lite_reader *r, sqlite3_stmt *stmt, struct read_request *q)
 {

@@ -70,6 +70,7 @@ timeval_of(int64_t ms)
 	return (struct timeval){ms / 1000, ms % 1000 * 1000};
 }
 
+/* The request is the caller's again before its callback runs. */
 static void
 finish(struct read_request *q, const char *error)
 {
@@ -96,6 +97,7 @@ dequeue(struct pg_reader *p, struct read_request *q)
 	p->queued--;
 }
 
+/* Back to nothing; a request on it stays with the caller. */
 static void
 conn_close(struct pg_conn *c)
 {
@@ -156,6 +158,11 @@ conn_flush(struct pg_conn *c)
 	return 0;
 }
 
+/*
+ * Nobody is told here: pump fails the waiting reads when no other
+ * connection can take them. The wait grows, so that a database that is
+ * down is not knocked at by every call.
+ */
 static void
 connect_failed(struct pg_conn *c, const char *text)
 {
@@ -171,6 +178,7 @@ connect_failed(struct pg_conn *c, const char *text)
 	conn_close(c);
 }
 
+/* A fresh session knows no statements. */
 static void
 connect_done(struct pg_conn *c)
 {
@@ -210,6 +218,7 @@ struct connect_args {
 	struct err *e;
 };
 
+/* Runs inside secret_with, so that the URL is never copied by us. */
 static int
 connect_with(struct span url, void *context)
 {
@@ -266,6 +275,7 @@ send_query(struct pg_conn *c)
 	return conn_flush(c);
 }
 
+/* Prepare first if this session does not know the statement yet. */
 static void
 conn_begin(struct pg_conn *c, struct read_request *q)
 {
@@ -308,6 +318,7 @@ take_row(const PGresult *result, struct read_request *q)
 	return NULL;
 }
 
+/* Remember what went wrong until the statement has ended. */
 static void
 take_error(struct pg_conn *c, const PGresult *result)
 {
@@ -364,6 +375,7 @@ statement_done(struct pg_conn *c)
 	finish(q, c->error);
 }
 
+/* Read what came. On an idle connection that is a notice, or the end. */
 static void
 take_input(struct pg_conn *c)
 {
@@ -406,6 +418,7 @@ on_io(evutil_socket_t fd, short what, void *arg)
 	pump(p);
 }
 
+/* Any connection in this state, or NULL. */
 static struct pg_conn *
 conn_in(struct pg_reader *p, enum conn_state state)
 {
@@ -461,6 +474,8 @@ pump(struct pg_reader *p)
 	fail_queue(p);
 }
 
+/* Called for a read that is queued or under way. Closing is all that can
+ * be done without blocking. */
 static void
 pg_cancel(struct reader *reader, struct read_request *q)
 {
@@ -476,6 +491,7 @@ pg_cancel(struct reader *reader, struct read_request *q)
 	dequeue(p, q);
 }
 
+/* Covers the wait for a connection as well as the query. */
 static void
 on_read_timeout(evutil_socket_t fd, short what, void *arg)
 {
@@ -491,6 +507,8 @@ on_read_timeout(evutil_socket_t fd, short what, void *arg)
 	pump(p);
 }
 
+/* Queue it; the loop or pump finds a connection. A full queue is said at
+ * once. */
 static void
 pg_submit(struct reader *reader, struct read_request *q)
 {
@@ -535,6 +553,7 @@ pg_free(struct reader *reader)
 static const struct reader_ops pg_ops = {
     pg_start, pg_submit, pg_cancel, pg_free};
 
+/* Found out at start instead of with the first read. */
 static int
 check_url(struct span url, void *context)
 {

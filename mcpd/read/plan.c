@@ -1,3 +1,6 @@
+/*
+ * The only place where mcpd makes SQL text.
+ */
 #include "mcpd/read/plan.h"
 
 #include <stdio.h>
@@ -16,6 +19,7 @@ put_identifier(struct buf *out, const char *name, char quote)
 	buf_putc(out, quote);
 }
 
+/* Values never enter the text. */
 static void
 put_parameter(struct buf *out, enum source_engine engine, int n)
 {

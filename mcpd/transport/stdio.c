@@ -1,3 +1,7 @@
+/*
+ * Reading stops while the client does not take its answers or too many calls
+ * are in flight; so memory stays bounded however fast lines come in.
+ */
 #include "mcpd/transport/stdio.h"
 
 #include <errno.h>
@@ -32,6 +36,7 @@ struct stdio {
 
 static void take_lines(struct stdio *s);
 
+/* Pipes and sockets; anything else is read and written blocking. */
 static bool
 is_waitable(int fd)
 {
@@ -72,6 +77,7 @@ hang_up(struct stdio *s)
 	}
 }
 
+/* Stop or go on reading, whichever is due. */
 static void
 update_pause(struct stdio *s)
 {
@@ -91,6 +97,7 @@ update_pause(struct stdio *s)
 	}
 }
 
+/* Write what the client takes; the rest waits for its turn. */
 static void
 flush(struct stdio *s)
 {
@@ -129,6 +136,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	check_finished(s);
 }
 
+/* Straight to the descriptor unless older answers still wait. */
 static void
 send_line(void *transport, struct span text)
 {
@@ -145,6 +153,7 @@ send_line(void *transport, struct span text)
 	}
 }
 
+/* A place is free again. */
 static void
 on_request_ended(void *transport)
 {
@@ -156,6 +165,7 @@ on_request_ended(void *transport)
 	}
 }
 
+/* CRLF counts as a line end, blank lines as nothing. */
 static void
 take_line(struct stdio *s, struct span line)
 {
@@ -204,6 +214,8 @@ keep_rest(struct stdio *s, size_t used)
 	}
 }
 
+/* Every whole line in the buffer. Answers that are ready at once come back
+ * into this object while it runs, hence the flag. */
 static void
 take_lines(struct stdio *s)
 {
@@ -244,6 +256,7 @@ take_lines(struct stdio *s)
 	check_finished(s);
 }
 
+/* The last line may lack its newline. */
 static void
 end_of_input(struct stdio *s)
 {
