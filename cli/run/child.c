@@ -50,6 +50,11 @@ command_clear(struct command *c)
 		c->args[i] = NULL;
 	}
 	c->arg_count = 0;
+	for (size_t i = 0; c->env != NULL && c->env[i] != NULL; i++) {
+		free(c->env[i]);
+	}
+	free(c->env);
+	c->env = NULL;
 }
 
 /*

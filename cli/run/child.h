@@ -17,11 +17,11 @@ struct err;
 #define CHILD_ARGS_MAX 64
 #define CHILD_FDS_MAX  8
 
-/* What to execute. Texts made by command_add* are owned by it. */
+/* What to execute; owns its texts. */
 struct command {
 	char *args[CHILD_ARGS_MAX + 1]; /* args[0] is the path; NULL ends */
 	size_t arg_count;
-	char **env;             /* NULL-terminated, borrowed */
+	char **env; /* NULL-terminated, owned, never NULL when spawned */
 	int fds[CHILD_FDS_MAX]; /* inherited under the same number, borrowed */
 	size_t fd_count;
 	bool keeps_stdio;   /* else stdin and stdout are /dev/null */

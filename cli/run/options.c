@@ -56,8 +56,12 @@ parse_roles(struct run_options *o, const char *text, struct err *e)
 }
 
 static int
-append(const char ***list, size_t *count, const char *text)
+append(const char ***list, size_t *count, const char *text, struct err *e)
 {
+	if (*count == RUN_LIST_MAX) {
+		return err_set(e, CS_E_TOO_LARGE, NULL, "more than %d of them",
+		    RUN_LIST_MAX);
+	}
 	*list = xreallocarray(*list, *count + 1, sizeof(**list));
 	(*list)[(*count)++] = text;
 	return 0;
@@ -98,11 +102,11 @@ take_value(
 		return 0;
 	}
 	if (strcmp(arg, "--mcpd-arg") == 0) {
-		return append(&o->mcpd_args, &o->mcpd_arg_count, value);
+		return append(&o->mcpd_args, &o->mcpd_arg_count, value, e);
 	}
 	if (strcmp(arg, "--mcpd-credential") == 0) {
 		return append(
-		    &o->mcpd_credentials, &o->mcpd_credential_count, value);
+		    &o->mcpd_credentials, &o->mcpd_credential_count, value, e);
 	}
 	return err_set(e, CS_E_INVALID, NULL, "unknown option %s", arg);
 }

@@ -9,6 +9,9 @@
 
 struct err;
 
+/* Most --mcpd-arg and most --mcpd-credential. */
+#define RUN_LIST_MAX 32
+
 enum run_role {
 	RUN_LEDGERD,
 	RUN_WRITERD,

@@ -68,7 +68,7 @@ static int
 prepare_parent(const char *store, const struct identities *ids, struct err *e)
 {
 	char *copy = xstrdup(store);
-	char *folder = xstrdup(dirname(copy));
+	char *folder = xstrdup(dirname(copy)); // NOLINT(concurrency-*)
 	bool made = false;
 	int rc = make_folders(folder, 0700, &made, e);
 

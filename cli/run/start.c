@@ -90,7 +90,7 @@ find_libexec(struct run *r, struct err *e)
 		return err_sys(e, "cannot find out where I am");
 	}
 	self[n] = '\0';
-	const char *folder = dirname(self);
+	const char *folder = dirname(self); // NOLINT(concurrency-*)
 	buf_printf(&probe, "%s/ledgerd", folder);
 	bool is_here = access(buf_text(&probe), X_OK) == 0;
 	buf_clear(&probe);
@@ -176,15 +176,64 @@ settle_roles(struct run *r)
 }
 
 static void
+add_env(const struct run *r, char **env, size_t *count, const char *name)
+{
+	struct buf entry = BUF_INIT;
+	char *value;
+
+	if (name == NULL || name[0] == '\0') {
+		return;
+	}
+	value = startup_env_dup(&r->startup, name);
+	if (value != NULL) {
+		buf_printf(&entry, "%s=%s", name, value);
+		env[(*count)++] = xstrdup(buf_text(&entry));
+	}
+	buf_clear(&entry);
+	free(value);
+}
+
+/*
+ * Tenant and principal: not secret, but fixed before the agent speaks. ledgerd
+ * gets them as well, so that it need not believe mcpd.
+ */
+static char **
+context_env(const struct run *r)
+{
+	const struct contract *c = r->contract;
+	char **env = xcalloc(2 * c->context_count + 3, sizeof(*env));
+	size_t count = 0;
+
+	for (size_t i = 0; i <= c->context_count; i++) {
+		const struct contract_context *x =
+		    i < c->context_count ? &c->contexts[i] : c->trusted_context;
+		if (x != NULL && x->provider == PROVIDER_ENVIRONMENT) {
+			add_env(r, env, &count, x->tenant_id_env);
+			add_env(r, env, &count, x->principal_env);
+		}
+	}
+	return env;
+}
+
+static char **
+writer_env(const struct run *r)
+{
+	char **env = xcalloc(2, sizeof(*env));
+	size_t count = 0;
+
+	add_env(r, env, &count, "SYNAPSOR_RUNNER_ID");
+	return env;
+}
+
+static void
 command_begin(struct run *r, struct command *c, enum run_role role)
 {
-	static char *no_env[] = {NULL};
 	struct buf path = BUF_INIT;
 
 	buf_printf(&path, "%s/%s", r->libexec, run_role_name(role));
 	command_add(c, buf_text(&path));
 	buf_clear(&path);
-	c->env = no_env;
+	c->env = role == RUN_WRITERD ? writer_env(r) : context_env(r);
 	command_add(c, "--config");
 	command_add(c, r->config);
 	if (r->ids.are_separate) {
@@ -303,68 +352,19 @@ start_writerd(struct run *r, struct err *e)
 	return launch(r, RUN_WRITERD, &c, e);
 }
 
-static void
-add_env(const struct run *r, char **env, size_t *count, const char *name)
-{
-	struct buf entry = BUF_INIT;
-	char *value;
-
-	if (name == NULL || name[0] == '\0') {
-		return;
-	}
-	value = startup_env_dup(&r->startup, name);
-	if (value != NULL) {
-		buf_printf(&entry, "%s=%s", name, value);
-		env[(*count)++] = xstrdup(buf_text(&entry));
-	}
-	buf_clear(&entry);
-	free(value);
-}
-
-/* Tenant and principal: not secret, but fixed before the agent speaks. */
-static char **
-context_env(const struct run *r)
-{
-	const struct contract *c = r->contract;
-	char **env = xcalloc(2 * c->context_count + 3, sizeof(*env));
-	size_t count = 0;
-
-	for (size_t i = 0; i <= c->context_count; i++) {
-		const struct contract_context *x =
-		    i < c->context_count ? &c->contexts[i] : c->trusted_context;
-		if (x != NULL && x->provider == PROVIDER_ENVIRONMENT) {
-			add_env(r, env, &count, x->tenant_id_env);
-			add_env(r, env, &count, x->principal_env);
-		}
-	}
-	return env;
-}
-
-static void
-free_env(char **env)
-{
-	for (size_t i = 0; env[i] != NULL; i++) {
-		free(env[i]);
-	}
-	free(env);
-}
-
 static int
 start_mcpd(struct run *r, struct err *e)
 {
 	struct command c = {.keeps_stdio = true};
-	char **env = context_env(r);
 	int rc = connect_for(r, RUN_MCPD, "mcpd.sock", e);
 
 	if (rc == 0) {
 		command_begin(r, &c, RUN_MCPD);
-		c.env = env;
 		for (size_t i = 0; i < r->options.mcpd_arg_count; i++) {
 			command_add(&c, r->options.mcpd_args[i]);
 		}
 		rc = launch(r, RUN_MCPD, &c, e);
 	}
-	free_env(env);
 	return rc;
 }
 

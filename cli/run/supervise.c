@@ -32,7 +32,7 @@ run_catch_signals(struct run *r)
 		(void)sigaddset(&blocked, signals[i]);
 		(void)sigaction(signals[i], &sa, NULL);
 	}
-	(void)sigprocmask(SIG_BLOCK, &blocked, &r->while_waiting);
+	(void)sigprocmask(SIG_BLOCK, &blocked, &r->while_waiting); // NOLINT
 }
 
 /* Wait for one child to end, its pidfd says so: its role, or -1 (signal). */

@@ -45,7 +45,7 @@ env_snapshot_take(void)
 		/* In place: these bytes are what /proc/PID/environ shows. */
 		explicit_bzero(*p, len);
 	}
-	(void)clearenv();
+	(void)clearenv(); // NOLINT(concurrency-*)
 	snapshot->block = secret_new((struct span){copy, at});
 	explicit_bzero(copy, total);
 	free(copy);

@@ -31,8 +31,12 @@ proc_make_undumpable(struct err *e)
 static int
 check_dropped(uid_t uid, gid_t gid, struct err *e)
 {
-	uid_t r, eff, saved;
-	gid_t gr, geff, gsaved;
+	uid_t r;
+	uid_t eff;
+	uid_t saved;
+	gid_t gr;
+	gid_t geff;
+	gid_t gsaved;
 
 	if (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0)) {
 		return err_set(e, CS_E_STATE, NULL, "could regain root");

@@ -72,7 +72,7 @@ sanitise_process(struct err *e)
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL); // NOLINT
 	(void)umask(077);
 	return 0;
 }
@@ -267,7 +267,7 @@ set_limits(const struct startup *s, struct err *e)
 static int
 judge(struct startup *s, int rc, struct err *e)
 {
-	struct err missing = {0};
+	struct err missing;
 
 	if (rc != CS_E_UNSUPPORTED) {
 		return rc;

@@ -92,6 +92,7 @@ peek_mem(
 	return pread(fd, out, len, (off_t)at);
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): one type for both
 static ssize_t
 peek_vm(const struct target *t, int fd, unsigned long at, char *out, size_t len)
 {
@@ -196,7 +197,7 @@ try_list_fds(const struct target *t)
 {
 	int fd = open_proc(t, "fd", O_RDONLY | O_DIRECTORY);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	int is_open = d != NULL && readdir(d) != NULL;
+	int is_open = d != NULL && readdir(d) != NULL; // NOLINT
 
 	if (d != NULL) {
 		(void)closedir(d);

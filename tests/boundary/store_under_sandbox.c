@@ -65,7 +65,7 @@ use_sqlite(void)
 	    "PRAGMA mmap_size=1048576",
 	    "CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)",
 	    "BEGIN IMMEDIATE",
-	    FILL_TABLE,
+	    FILL_TABLE, // NOLINT(bugprone-suspicious-missing-comma)
 	    "COMMIT",
 	    "PRAGMA wal_checkpoint(TRUNCATE)",
 	    "CREATE INDEX tv ON t(v)",

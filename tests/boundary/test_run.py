@@ -197,8 +197,10 @@ def test_order_and_credentials(b):
     check("fake mcpd arg=--flag" in log, "--mcpd-arg is passed through", log)
     check(re.search(r"^fake mcpd .*tenant=acme", log, re.M),
           "mcpd gets the trusted context", log)
-    check(not re.search(r"^fake (ledgerd|writerd) .*tenant=acme", log, re.M),
-          "nobody else gets an environment", log)
+    check(re.search(r"^fake ledgerd .*tenant=acme", log, re.M),
+          "and ledgerd gets it from us, not from mcpd", log)
+    check(not re.search(r"^fake writerd .*tenant=acme", log, re.M),
+          "writerd does not", log)
     mode = os.stat(b.store + ".run").st_mode & 0o777
     check(mode == 0o700, "the run folder is private", oct(mode))
     for name in ("mcpd", "writer", "control"):

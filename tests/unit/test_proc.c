@@ -234,7 +234,7 @@ test_bootstrap_packets(void **state)
 		    bootstrap_recv(pair[1], &p, soon, NULL), CS_E_PROTOCOL);
 	}
 	memset(big, 'x', sizeof(big));
-	memcpy(big, "FAILED ", 7);
+	memcpy(big, "FAILED ", 7); // NOLINT: a packet, no string
 	(void)send(pair[0], big, sizeof(big), 0);
 	assert_int_equal(
 	    bootstrap_recv(pair[1], &p, soon, NULL), CS_E_PROTOCOL);
@@ -331,8 +331,12 @@ harden_code(struct startup *s, int argc, char **argv)
 static void
 test_common_options(void **state)
 {
-	char program[] = "x", config[] = "--config", file[] = "c.json";
-	char mine[] = "--mine", ledger[] = "--ledger-fd", fd[16];
+	char program[] = "x";
+	char config[] = "--config";
+	char file[] = "c.json";
+	char mine[] = "--mine";
+	char ledger[] = "--ledger-fd";
+	char fd[16];
 	char accept[] = "--accept-reduced-isolation";
 	char *argv[] = {program, config, file, mine, accept, ledger, fd, NULL};
 	struct startup s = {.role = PROC_MCPD, .program = "x"};
@@ -358,7 +362,9 @@ check_closed(struct startup *s)
 {
 	int kept = make_listener(NULL);
 	int stray = make_listener(NULL);
-	char program[] = "x", option[] = "--ledger-fd", fd[16];
+	char program[] = "x";
+	char option[] = "--ledger-fd";
+	char fd[16];
 	char accept[] = "--accept-reduced-isolation";
 	char *argv[] = {program, option, fd, accept, NULL};
 	int argc = 4;
