@@ -42,6 +42,33 @@ free_event(struct event **ev)
 	}
 }
 
+/* A writer that only waits keeps nobody. */
+static bool
+is_busy(const struct conn *c)
+{
+	return c->role != ROLE_WRITER || c->leased_seq != 0;
+}
+
+void
+conn_check_idle(struct ledger *l)
+{
+	struct timeval grace = {0, 300000};
+	const struct conn *c;
+
+	if (!l->exit_idle) {
+		return;
+	}
+	TAILQ_FOREACH (c, &l->conns, link) {
+		if (is_busy(c)) {
+			(void)event_del(l->idle_event);
+			return;
+		}
+	}
+	if (!event_pending(l->idle_event, EV_TIMEOUT, NULL)) {
+		(void)event_add(l->idle_event, &grace);
+	}
+}
+
 void
 conn_close(struct conn *c)
 {
@@ -62,10 +89,7 @@ conn_close(struct conn *c)
 	buf_clear(&c->out);
 	buf_clear(&c->held);
 	free(c);
-	if (l->conn_count == 0 && l->exit_idle) {
-		struct timeval grace = {0, 300000};
-		(void)event_add(l->idle_event, &grace);
-	}
+	conn_check_idle(l);
 }
 
 /* Handle every complete frame; CS_E_PROTOCOL ends the connection. */
@@ -330,6 +354,6 @@ conn_open(struct ledger *l, int fd, enum proto_role role)
 	TAILQ_INSERT_TAIL(&l->conns, c, link);
 	l->conn_count++;
 	(void)event_add(c->on_read, NULL);
-	(void)event_del(l->idle_event);
+	conn_check_idle(l);
 	set_deadline(c);
 }

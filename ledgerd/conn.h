@@ -62,6 +62,9 @@ void conn_fail(
 /* A document in as many chunks as it needs. */
 void conn_document(struct conn *c, uint32_t id, struct span bytes);
 
+/* With --exit-idle: stop soon when nobody but waiting writers is connected. */
+void conn_check_idle(struct ledger *l);
+
 /* Let what is held go out. */
 void conn_release(struct conn *c);
 /* The commit failed: every held reply becomes LEDGER_UNAVAILABLE. */

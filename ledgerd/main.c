@@ -252,6 +252,7 @@ main(int argc, char **argv)
 	if (startup_ready(&s, &e) != 0) {
 		return startup_fail(&s, &e);
 	}
+	conn_check_idle(&l);
 	(void)event_base_dispatch(l.base);
 	listeners_close();
 	(void)group_commit_now(&l);

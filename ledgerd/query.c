@@ -33,7 +33,7 @@ struct query {
 
 #define OBJECT_TYPE(column)                                                 \
 	"(" column " = ?1 OR " column " || 's' = ?1 OR " column " = ?1 || " \
-								"'s')"
+	"'s')"
 
 static const struct filter proposal_filters[] = {
     {"proposal", "proposal_id = ?1", VALUE_TEXT},

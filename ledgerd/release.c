@@ -333,6 +333,7 @@ release_lease_next(struct conn *writer)
 	}
 	writer->claiming = false;
 	writer->leased_seq = job.seq;
+	conn_check_idle(l);
 	(void)event_del(writer->claim_timer);
 	m = (struct msg_job){.job_id = job.job_id, .payload = job.payload};
 	memcpy(m.signature, job.signature, SIGNATURE_LEN);
@@ -477,6 +478,7 @@ release_report(struct conn *writer, const struct msg_report *m, struct err *e)
 	if (rc == 0) {
 		l->head_wanted = true;
 		writer->leased_seq = 0;
+		conn_check_idle(l);
 		release_answer(l, job.proposal_id, m->receipt);
 	}
 	return rc;

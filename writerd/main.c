@@ -30,9 +30,12 @@
 #include "writerd/work.h"
 
 #define CLAIM_WAIT_MS 30000U
+/* Of a writer that was started for one command. */
+#define CLAIM_WAIT_IDLE_MS 2000U
 
 static const char usage[] =
-    "usage: writerd --config FILE --key FILE --ledger-fd N [--user NAME]\n";
+    "usage: writerd --config FILE --key FILE --ledger-fd N [--user NAME]\n"
+    "               [--exit-idle]\n";
 
 static volatile sig_atomic_t stop_requested;
 
@@ -59,21 +62,37 @@ catch_signals(struct ledger_link *link)
 	link->stop = &stop_requested;
 }
 
+struct options {
+	const char *key;
+	bool exit_idle;
+};
+
 static int
 parse_options(const struct startup *s, int argc, char **argv,
-    const char **key_out, struct err *e)
+    struct options *out, struct err *e)
 {
-	if (argc == 3 && strcmp(argv[1], "--key") == 0 && s->config != NULL &&
+	bool known = true;
+
+	for (int i = 1; i < argc && known; i++) {
+		if (strcmp(argv[i], "--exit-idle") == 0) {
+			out->exit_idle = true;
+		} else if (strcmp(argv[i], "--key") == 0 && i + 1 < argc) {
+			out->key = argv[++i];
+		} else {
+			known = false;
+		}
+	}
+	if (known && out->key != NULL && s->config != NULL &&
 	    s->ledger_fd >= 0) {
-		*key_out = argv[2];
 		return 0;
 	}
 	return err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
 }
 
 static int
-serve(struct work *w, struct ledger_link *link, struct err *e)
+serve(struct work *w, struct ledger_link *link, bool exit_idle, struct err *e)
 {
+	uint32_t wait_ms = exit_idle ? CLAIM_WAIT_IDLE_MS : CLAIM_WAIT_MS;
 	struct arena *a = arena_new();
 	struct buf receipt = BUF_INIT;
 	int rc = 0;
@@ -81,9 +100,9 @@ serve(struct work *w, struct ledger_link *link, struct err *e)
 	while (rc == 0 && !stop_requested) {
 		struct msg_job m;
 		arena_reset(a);
-		rc = ledger_claim(link, CLAIM_WAIT_MS, a, &m, e);
+		rc = ledger_claim(link, wait_ms, a, &m, e);
 		if (rc == CS_E_NOT_FOUND) {
-			rc = 0;
+			rc = exit_idle ? CS_E_EOF : 0;
 			continue;
 		}
 		if (rc == 0) {
@@ -105,6 +124,7 @@ serve(struct work *w, struct ledger_link *link, struct err *e)
 /* Everything that a writer is made of. */
 struct writer {
 	struct startup startup;
+	struct options options;
 	struct contract *contract;
 	uint8_t ledger_key[PUBLIC_KEY_LEN];
 	struct sources sources;
@@ -117,12 +137,12 @@ static int
 set_up(struct writer *w, int argc, char **argv, struct arena *a, struct err *e)
 {
 	struct confine confine;
-	const char *key_path = NULL;
 	int rc;
 
-	if ((rc = parse_options(&w->startup, argc, argv, &key_path, e)) != 0 ||
+	if ((rc = parse_options(&w->startup, argc, argv, &w->options, e)) !=
+		0 ||
 	    (rc = contract_load(w->startup.config, &w->contract, e)) != 0 ||
-	    (rc = public_key_load(key_path, w->ledger_key, e)) != 0) {
+	    (rc = public_key_load(w->options.key, w->ledger_key, e)) != 0) {
 		return rc;
 	}
 	w->runner_id = startup_env_dup(&w->startup, "SYNAPSOR_RUNNER_ID");
@@ -162,7 +182,7 @@ main(int argc, char **argv)
 	    .authority = {.contract = w.contract, .ledger_key = w.ledger_key},
 	    .sources = &w.sources,
 	    .runner_id = w.runner_id != NULL ? w.runner_id : "local_runner"};
-	rc = serve(&w.work, &w.link, &e);
+	rc = serve(&w.work, &w.link, w.options.exit_idle, &e);
 	if (rc != 0) {
 		log_err(LOG_LEVEL_ERR, "stopped", &e);
 	}
