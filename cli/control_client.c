@@ -232,7 +232,7 @@ failure_of(struct control *c, const struct frame *f, struct err *e)
 		    "ledgerd sent a damaged message");
 	}
 	return err_set(e, m.retryable ? CS_E_UNAVAILABLE : CS_E_DENIED,
-	    arena_strndup(c->arena, m.reason.ptr, m.reason.len), "%.*s",
+	    err_intern(m.reason.ptr, m.reason.len), "%.*s",
 	    SPAN_ARGS(m.message));
 }
 

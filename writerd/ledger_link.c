@@ -80,7 +80,7 @@ failure_of(const struct frame *f, struct arena *a, struct err *e)
 		    e, CS_E_PROTOCOL, NULL, "ledgerd sent a damaged message");
 	}
 	return err_set(e, m.retryable ? CS_E_UNAVAILABLE : CS_E_DENIED,
-	    arena_strndup(a, m.reason.ptr, m.reason.len), "%.*s",
+	    err_intern(m.reason.ptr, m.reason.len), "%.*s",
 	    SPAN_ARGS(m.message));
 }
 

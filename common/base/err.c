@@ -97,3 +97,25 @@ err_context(struct err *e, const char *fmt, ...)
 	size_t used = strlen(e->msg);
 	(void)snprintf(e->msg + used, sizeof(e->msg) - used, ": %s", before);
 }
+
+const char *
+err_intern(const char *word, unsigned long len)
+{
+	static char words[256][64];
+	static unsigned count;
+
+	if (len == 0 || len >= sizeof(words[0])) {
+		return "OTHER";
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (strlen(words[i]) == len &&
+		    memcmp(words[i], word, len) == 0) {
+			return words[i];
+		}
+	}
+	if (count == sizeof(words) / sizeof(words[0])) {
+		return "OTHER";
+	}
+	memcpy(words[count], word, len);
+	return words[count++];
+}

@@ -53,6 +53,14 @@ int err_sys(struct err *e, const char *fmt, ...)
 void err_context(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * A reason word that came over the wire, as a word that outlives everything:
+ * the same text gives the same pointer. The first 256 distinct words are kept
+ * (peers of ours have a closed list); after that, or over 63 bytes, it is
+ * "OTHER".
+ */
+const char *err_intern(const char *word, unsigned long len);
+
 /* The reason word of *e, or the name of its code: never NULL. */
 const char *err_reason(const struct err *e);
 
