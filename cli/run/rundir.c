@@ -16,7 +16,8 @@
 #include "common/base/fdio.h"
 #include "common/base/xalloc.h"
 
-#define BACKLOG 64
+#define BACKLOG      64
+#define KEY_FILE_MAX 4096
 
 /* mkdir -p; the last folder is the store's own and gets `mode`. */
 static int
@@ -218,6 +219,70 @@ rundir_connect(
 		fd_close(&fd);
 	}
 	*fd_out = fd;
+	return rc;
+}
+
+static int
+read_key_file(const char *path, uid_t owner, struct buf *out, struct err *e)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		rc = err_sys(e, "cannot open %s", path);
+	} else if (!S_ISREG(st.st_mode) || st.st_uid != owner) {
+		rc = err_set(e, CS_E_DENIED, "KEY_FILE_OWNER",
+		    "%s must be a file of uid %u", path, owner);
+	} else {
+		rc = fd_read_rest(fd, KEY_FILE_MAX, out, e);
+	}
+	fd_close(&fd);
+	return rc;
+}
+
+static int
+pin_key(
+    const char *current, const char *pinned, uid_t ledgerd_uid, struct err *e)
+{
+	struct buf now = BUF_INIT;
+	struct buf before = BUF_INIT;
+	int rc = read_key_file(current, ledgerd_uid, &now, e);
+
+	if (rc == 0 && access(pinned, F_OK) != 0) {
+		rc = file_write_atomic(pinned, now.data, now.len, 0644, e);
+	} else if (rc == 0) {
+		rc = read_key_file(pinned, 0, &before, e);
+		if (rc == 0 &&
+		    !span_equal(buf_as_span(&now), buf_as_span(&before))) {
+			rc = err_set(e, CS_E_INTEGRITY, "LEDGER_KEY_CHANGED",
+			    "%s is not the key pinned in %s: if ledgerd was "
+			    "given a new key on purpose, remove the latter",
+			    current, pinned);
+		}
+	}
+	buf_clear(&now);
+	buf_clear(&before);
+	return rc;
+}
+
+int
+rundir_ledger_key(const struct rundir *d, const char *store,
+    const struct identities *ids, char **path_out, struct err *e)
+{
+	struct buf current = BUF_INIT;
+	struct buf pinned = BUF_INIT;
+	int rc = 0;
+
+	buf_printf(&current, "%s.key.pub", store);
+	buf_printf(&pinned, "%s/ledger.key.pub", d->path);
+	if (ids->are_separate) {
+		rc = pin_key(
+		    buf_text(&current), buf_text(&pinned), ids->ledgerd_uid, e);
+	}
+	*path_out = xstrdup(buf_text(ids->are_separate ? &pinned : &current));
+	buf_clear(&current);
+	buf_clear(&pinned);
 	return rc;
 }
 

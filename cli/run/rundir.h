@@ -45,6 +45,15 @@ int rundir_listen(const struct rundir *d, const char *name, gid_t gid,
 int rundir_connect(
     const struct rundir *d, const char *name, int *fd_out, struct err *e);
 
+/*
+ * Where the writer finds ledgerd's public key. With separate users the file
+ * beside the store belongs to ledgerd, which a writer must not take at its
+ * word: the first one seen is pinned in the folder, root-owned, and another
+ * one later is refused. The caller frees *path_out.
+ */
+int rundir_ledger_key(const struct rundir *d, const char *store,
+    const struct identities *ids, char **path_out, struct err *e);
+
 void rundir_close(struct rundir *d);
 
 #endif

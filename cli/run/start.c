@@ -338,18 +338,20 @@ static int
 start_writerd(struct run *r, struct err *e)
 {
 	struct command c = {0};
-	struct buf key = BUF_INIT;
+	char *key = NULL;
 	int rc = connect_for(r, RUN_WRITERD, "writer.sock", e);
 
-	if (rc != 0) {
-		return rc;
+	if (rc == 0) {
+		rc = rundir_ledger_key(&r->dir, r->store, &r->ids, &key, e);
 	}
-	command_begin(r, &c, RUN_WRITERD);
-	buf_printf(&key, "%s.key.pub", r->store);
-	command_add(&c, "--key");
-	command_add(&c, buf_text(&key));
-	buf_clear(&key);
-	return launch(r, RUN_WRITERD, &c, e);
+	if (rc == 0) {
+		command_begin(r, &c, RUN_WRITERD);
+		command_add(&c, "--key");
+		command_add(&c, key);
+		rc = launch(r, RUN_WRITERD, &c, e);
+	}
+	free(key);
+	return rc;
 }
 
 static int

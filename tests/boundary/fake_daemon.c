@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/err.h"
@@ -57,6 +58,26 @@ receive(struct startup *s, struct err *e)
 	}
 	credentials_clear(list, NAME_COUNT);
 	return rc;
+}
+
+/* As the real ledgerd does; the text is as good as a key here. */
+static void
+write_public_key(int argc, char **argv)
+{
+	char path[4096];
+
+	for (int i = 1; i + 1 < argc; i++) {
+		if (strcmp(argv[i], "--store") == 0) {
+			(void)snprintf(
+			    path, sizeof(path), "%s.key.pub", argv[i + 1]);
+			FILE *f = fopen(path, "we");
+			if (f != NULL) {
+				(void)fprintf(f, "key\n");
+				(void)fchmod(fileno(f), 0644);
+				(void)fclose(f);
+			}
+		}
+	}
 }
 
 static void
@@ -159,6 +180,7 @@ main(int argc, char **argv)
 		return startup_fail(&s, &e);
 	}
 	report(&s, argc, argv);
+	write_public_key(argc, argv);
 	if (receive(&s, &e) != 0 || startup_confine(&s, &c, &e) != 0 ||
 	    startup_ready(&s, &e) != 0) {
 		return startup_fail(&s, &e);

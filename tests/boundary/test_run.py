@@ -412,10 +412,10 @@ def test_system_users(b):
         print("ok - system users # SKIP no mount namespaces here")
         return
     r = Instance.__new__(Instance)
+    environment = {"FAKE_READ_URL": READ, "FAKE_WRITE_URL": WRITE,
+                   "PATH": os.environ["PATH"]}
     r.start(b, with_users(b, [RUN, "--config", b.config, "--libexec", FAKE,
-                              "--store", b.store]),
-            {"FAKE_READ_URL": READ, "FAKE_WRITE_URL": WRITE,
-             "PATH": os.environ["PATH"]})
+                              "--store", b.store]), environment)
     check(r.ping(), "root with the system users starts without a waiver",
           r.log())
     uids = dict(re.findall(r"^fake (\w+) .*uid=(\d+)", r.log(), re.M))
@@ -448,6 +448,15 @@ def test_system_users(b):
     check(r.end() == 0 and gone(r.pid_of("writerd")),
           "the supervisor can still end other users' processes", r.log())
     check("isolation_reduced" not in r.log(), "nothing is degraded", r.log())
+
+    pinned = f"{b.store}.run/ledger.key.pub"
+    check(f"fake writerd arg={pinned}" in r.log() and
+          os.stat(pinned).st_uid == 0, "writerd gets a root-owned key", r.log())
+    with open(pinned, "w") as f:
+        f.write("another\n")
+    r.start(b, r.process.args, environment)
+    check(r.wait() == 111 and "LEDGER_KEY_CHANGED" in r.log(),
+          "a ledgerd with another key is refused", r.log())
 
 
 CASES = (test_order_and_credentials, test_nothing_to_read, test_deaths,
