@@ -293,24 +293,41 @@ change_set_build(const struct change_set_input *in, struct arena *a,
 	return 0;
 }
 
+/* The integrity member in the one spelling that is stored: its bytes are not
+ * hashed, so any other spelling would be a second document with this hash. */
+static bool
+is_stored_form(const struct change_set *cs, struct span member)
+{
+	struct buf expected = BUF_INIT;
+	bool same;
+
+	buf_printf(&expected, "\"integrity\":{\"proposal_hash\":\"%.*s\"},",
+	    SPAN_ARGS(cs->hash));
+	same = span_equal(member, buf_as_span(&expected));
+	buf_clear(&expected);
+	return same;
+}
+
 /* The stored bytes without the integrity member must hash to what it says.
  * `integrity` is that member's value as raw bytes inside `stored`. */
 static int
 check_hash(const struct change_set *cs, struct span integrity, struct err *e)
 {
-	static const char key[] = "\"integrity\":";
+	static const size_t key_len = sizeof("\"integrity\":") - 1;
 	struct buf core = BUF_INIT;
 	char hash[DIGEST_TEXT_SIZE];
-	const char *start = integrity.ptr - (sizeof(key) - 1);
-	const char *end = integrity.ptr + integrity.len + 1; /* its comma */
+	/* The member stood where the parser found it, between two others, so
+	 * both ends are inside; the last byte is its comma. */
+	struct span member = {
+	    integrity.ptr - key_len, integrity.len + key_len + 1};
+	const char *end = member.ptr + member.len;
 
-	/* The member stood where the parser found it, so `start` is inside; the
-	 * literal spelling is checked because other bytes would hash alike. */
-	if (memcmp(start, key, sizeof(key) - 1) != 0 || end[-1] != ',') {
+	if (!is_stored_form(cs, member)) {
 		return err_set(e, CS_E_INTEGRITY, "CHANGE_SET_INVALID",
 		    "the change set is not in its stored form");
 	}
-	buf_append(&core, cs->stored.ptr, (size_t)(start - cs->stored.ptr));
+	buf_append(
+	    &core, cs->stored.ptr, (size_t)(member.ptr - cs->stored.ptr));
 	buf_append(&core, end, cs->stored.len - (size_t)(end - cs->stored.ptr));
 	digest_text(buf_as_span(&core), hash);
 	buf_clear(&core);
