@@ -129,7 +129,6 @@ sign_key_open_or_create(const char *path, struct sign_key **out, struct err *e)
 	if (rc == 0) {
 		rc = file_read_trusted(path, 256, &text, e);
 	}
-
 	if (rc == CS_E_NOT_FOUND) {
 		return key_create(path, out, e);
 	}
