@@ -84,7 +84,7 @@ on_decide(struct conn *c, uint32_t id, const void *message)
 		json_begin(&j, &document, 0);
 		json_open(&j, '{');
 		json_key(&j, "proposal");
-		put_proposal(&j, &p);
+		put_proposal(l, &j, &p);
 		json_key(&j, "reviewer");
 		json_open(&j, '{');
 		json_field_text(&j, "user", person.user);

@@ -44,8 +44,64 @@ put_rows(struct ledger *l, struct json_out *j, sqlite3_stmt *st, put_row_fn put,
 				 : store_error(l->store.reader, e, "be read");
 }
 
+/* Members of a row that a model may see: visible columns and what it proposed.
+ */
+static void
+put_visible(struct json_out *j, const struct json_doc *doc, uint32_t row,
+    const struct contract_capability *cap)
+{
+	json_open(j, '{');
+	for (size_t i = 0; i < cap->visible_count; i++) {
+		uint32_t value = json_get(doc, row, cap->visible_columns[i]);
+		if (value != JSON_NONE) {
+			json_field_raw(
+			    j, cap->visible_columns[i], json_raw(doc, value));
+		}
+	}
+	for (size_t i = 0; i < cap->patch_count; i++) {
+		const char *column = cap->patch[i].column;
+		uint32_t value = json_get(doc, row, column);
+		if (value != JSON_NONE &&
+		    !contract_has_column(cap->visible_columns,
+			cap->visible_count, span_of(column))) {
+			json_field_raw(j, column, json_raw(doc, value));
+		}
+	}
+	json_close(j, '}');
+}
+
+/* The change set for a model: without guards and columns that are not shown. */
+static void
+put_change_set_for_model(
+    struct ledger *l, struct json_out *j, const struct proposal *p)
+{
+	const struct contract_capability *cap =
+	    contract_capability(l->contract, p->action);
+	struct json_doc doc;
+	uint32_t key = 1;
+
+	if (cap == NULL ||
+	    json_scan(&doc, p->change_set, l->scratch, NULL) != 0) {
+		json_put_null(j);
+		return;
+	}
+	json_open(j, '{');
+	for (uint32_t i = 0; i < doc.nodes[0].count; i++) {
+		struct span name = json_string(&doc, key, l->scratch);
+		if (span_is(name, "before") || span_is(name, "after")) {
+			json_key_span(j, name);
+			put_visible(j, &doc, key + 1, cap);
+		} else if (!span_is(name, "guards")) {
+			json_key_span(j, name);
+			json_put_raw(j, json_raw(&doc, key + 1));
+		}
+		key = doc.nodes[key + 1].next;
+	}
+	json_close(j, '}');
+}
+
 void
-put_proposal(struct json_out *j, const struct proposal *p)
+put_proposal(struct ledger *l, struct json_out *j, const struct proposal *p)
 {
 	json_open(j, '{');
 	json_field_span(j, "proposal_id", p->proposal_id);
@@ -64,7 +120,12 @@ put_proposal(struct json_out *j, const struct proposal *p)
 	json_field_span(j, "source_table", p->source_table);
 	json_field_bool(
 	    j, "source_database_mutated", p->source_database_mutated);
-	json_field_raw(j, "change_set", p->change_set);
+	json_key(j, "change_set");
+	if (l->visible_only) {
+		put_change_set_for_model(l, j, p);
+	} else {
+		json_put_raw(j, p->change_set);
+	}
 	json_field_span(j, "contract_digest", p->contract_digest);
 	json_field_bool(j, "retryable", p->retryable);
 	put_time(j, "created_at", p->created_us);
@@ -82,11 +143,10 @@ put_proposal_row(
 	struct change_set cs;
 	int rc;
 
-	(void)l;
 	proposal_from_row(st, a, &p);
 	rc = proposal_check(&p, a, &cs, e);
 	if (rc == 0) {
-		put_proposal(j, &p);
+		put_proposal(l, j, &p);
 	} else if (rc == CS_E_INTEGRITY) {
 		/* One damaged row must not hide the others. */
 		json_open(j, '{');
@@ -233,7 +293,7 @@ show_proposal(
 	}
 	json_open(j, '{');
 	json_key(j, "proposal");
-	put_proposal(j, &p);
+	put_proposal(l, j, &p);
 	rc = put_parts(l, j, parts, p.proposal_id, e);
 	json_close(j, '}');
 	return rc;
@@ -261,7 +321,7 @@ show_replay(struct ledger *l, struct span id, struct json_out *j, struct err *e)
 	json_field_text(j, "replay_id",
 	    arena_printf(l->scratch, "replay_%.*s", SPAN_ARGS(p.proposal_id)));
 	json_key(j, "proposal");
-	put_proposal(j, &p);
+	put_proposal(l, j, &p);
 	rc = put_parts(l, j, parts, p.proposal_id, e);
 	put_time(j, "generated_at", clock_now_us());
 	json_close(j, '}');
@@ -444,7 +504,14 @@ document_resource(struct ledger *l, const struct msg_resource *m,
 	bool owns = m->kind == RESOURCE_EVIDENCE ? owns_evidence(l, m, e)
 						 : owns_proposal(l, m, e);
 
-	if (!owns || document_show(l, &show, out, e) != 0) {
+	int rc = CS_E_NOT_FOUND;
+
+	if (owns) {
+		l->visible_only = true;
+		rc = document_show(l, &show, out, e);
+		l->visible_only = false;
+	}
+	if (rc != 0) {
 		buf_reset(out);
 		return not_found(m, e);
 	}

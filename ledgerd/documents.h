@@ -25,7 +25,8 @@ int document_resource(struct ledger *l, const struct msg_resource *m,
 
 /* Pieces shared by the files behind this header. */
 void put_time(struct json_out *j, const char *key, int64_t time_us);
-void put_proposal(struct json_out *j, const struct proposal *p);
+void put_proposal(
+    struct ledger *l, struct json_out *j, const struct proposal *p);
 /* Every row of a prepared statement through `put`, as a JSON array. */
 typedef int (*put_row_fn)(
     struct ledger *l, struct json_out *j, sqlite3_stmt *st, struct err *e);

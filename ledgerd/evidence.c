@@ -56,6 +56,7 @@ struct read_event {
 	struct span principal;
 	struct span provenance;
 	const struct contract_capability *cap; /* NULL: contract is gone */
+	bool visible_only;                     /* the document is for a model */
 	char fingerprint[DIGEST_TEXT_SIZE];
 };
 
@@ -74,7 +75,8 @@ read_event_open(
 	    .tenant = stmt_span(st, 3),
 	    .capability = stmt_span(st, 4),
 	    .object_id = stmt_span(st, 5),
-	    .at_us = stmt_int(st, 7)};
+	    .at_us = stmt_int(st, 7),
+	    .visible_only = l->visible_only};
 	if (json_scan(&r->doc, body, r->arena, e) != 0 ||
 	    r->doc.nodes[0].type != JSON_OBJECT) {
 		arena_free(&r->arena);
@@ -143,10 +145,31 @@ put_payload(struct json_out *j, const struct read_event *r)
 }
 
 static void
-put_item(struct json_out *j, const struct read_event *r)
+put_row(struct json_out *j, const struct read_event *r)
 {
 	uint32_t row = json_get_type(&r->doc, 0, "row", JSON_OBJECT);
 
+	json_key(j, "visible_row");
+	if (!r->visible_only) {
+		json_put_raw(j,
+		    row == JSON_NONE ? span_of("{}") : json_raw(&r->doc, row));
+		return;
+	}
+	json_open(j, '{');
+	for (size_t i = 0; r->cap != NULL && i < r->cap->visible_count; i++) {
+		uint32_t value =
+		    json_get(&r->doc, row, r->cap->visible_columns[i]);
+		if (value != JSON_NONE) {
+			json_field_raw(j, r->cap->visible_columns[i],
+			    json_raw(&r->doc, value));
+		}
+	}
+	json_close(j, '}');
+}
+
+static void
+put_item(struct json_out *j, const struct read_event *r)
+{
 	json_key(j, "item");
 	json_open(j, '{');
 	json_field_text(j, "kind", "external_row");
@@ -166,8 +189,7 @@ put_item(struct json_out *j, const struct read_event *r)
 		json_field_span(j, "value", r->tenant);
 		json_close(j, '}');
 	}
-	json_field_raw(j, "visible_row",
-	    row == JSON_NONE ? span_of("{}") : json_raw(&r->doc, row));
+	put_row(j, r);
 	json_close(j, '}');
 }
 

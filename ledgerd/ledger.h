@@ -41,6 +41,7 @@ struct ledger {
 	struct arena *scratch; /* of the message being handled */
 	struct event *commit_event;
 	struct event *idle_event;
+	bool visible_only; /* the document in hand is for a model */
 	bool exit_idle;
 	bool stopping;
 	bool head_wanted;        /* sign the chain's end with this commit */
