@@ -40,6 +40,18 @@ bool_as_number(struct scalar s)
 	return s;
 }
 
+/* Could this be a moment? Comparing versions trims blanks, and a blank more or
+ * less in text that was written is another text. */
+static bool
+may_be_time(struct span s)
+{
+	char last = s.len < 19 ? '\0' : s.ptr[s.len - 1];
+
+	return last != '\0' && s.ptr[0] >= '0' && s.ptr[0] <= '9' &&
+	       s.ptr[4] == '-' &&
+	       ((last >= '0' && last <= '9') || last == 'Z' || last == 'z');
+}
+
 bool
 post_image_equal(struct scalar actual, struct scalar meant)
 {
@@ -61,7 +73,6 @@ post_image_equal(struct scalar actual, struct scalar meant)
 	if (is_number(actual) && is_number(meant)) {
 		return rules_compare_numbers(actual.text, meant.text) == 0;
 	}
-	/* Trimming is right for versions, not for text that was written. */
-	return actual.text.len >= 19 && actual.text.ptr[4] == '-' &&
+	return may_be_time(actual.text) && may_be_time(meant.text) &&
 	       rules_version_equal(actual.text, meant.text);
 }
