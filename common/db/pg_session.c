@@ -14,15 +14,16 @@
 #define DEFAULT_STATEMENT_TIMEOUT_MS 10000
 
 /*
- * search_path is empty, so only schema-qualified names and pg_catalog can be
- * reached; the formats are those that pg_value.c reads.
+ * search_path is fixed: our own statements qualify every name, but triggers,
+ * views and policies of the application may not, and rely on public. The
+ * formats are those that pg_value.c reads.
  */
 static const char fixed_options[] = "-c TimeZone=UTC -c DateStyle=ISO,YMD "
 				    "-c IntervalStyle=postgres "
 				    "-c bytea_output=hex "
 				    "-c extra_float_digits=1 "
 				    "-c standard_conforming_strings=on "
-				    "-c search_path=";
+				    "-c search_path=pg_catalog,public";
 
 /* The "-c name=value" list of the start-up packet. The idle timeout lies
  * above the statement timeout, so that it only ends sessions that we forgot. */

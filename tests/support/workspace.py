@@ -233,12 +233,17 @@ class Workspace:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def command_line(pid):
+    with open("/proc/%s/cmdline" % pid, "rb") as file:
+        return file.read().split(b"\0")
+
+
 def processes(store, program=None):
     """Pids of our programs whose command line names this store (or its folder)."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            words = open("/proc/%s/cmdline" % pid, "rb").read().split(b"\0")
+            words = command_line(pid)
         except OSError:
             continue
         name = os.path.basename(words[0]).decode(errors="replace")
@@ -261,8 +266,9 @@ def child_of(pid, name):
     """Pid of the child of `pid` that runs the program `name`."""
     for other in filter(str.isdigit, os.listdir("/proc")):
         try:
-            words = open("/proc/%s/cmdline" % other, "rb").read().split(b"\0")
-            parent = int(open("/proc/%s/stat" % other).read().rsplit(") ", 1)[1].split()[1])
+            words = command_line(other)
+            with open("/proc/%s/stat" % other) as file:
+                parent = int(file.read().rsplit(") ", 1)[1].split()[1])
         except OSError:
             continue
         if parent == pid and os.path.basename(words[0]).decode() == name:
