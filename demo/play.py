@@ -428,6 +428,9 @@ def main(arguments):
         finally:
             ended = agent.close()
         expect(0, ended, "the agent's session ended in order")
+    except BrokenPipeError:  # nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (Broken, subprocess.TimeoutExpired, sqlite3.Error, OSError) as problem:
         print("\nNOT AS PROMISED: %s\nThe workspace stays: %s" % (problem, w.path))
         return 1
