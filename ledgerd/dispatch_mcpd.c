@@ -24,8 +24,9 @@ refuse_call(struct conn *c, uint32_t id, const struct msg_call *m,
 
 	if (why->code == CS_E_UNAVAILABLE ||
 	    record_refusal(c->ledger, &refusal, &e) != 0) {
-		conn_fail(
-		    c, id, why->code == CS_E_UNAVAILABLE ? why : &e, true);
+		why = why->code == CS_E_UNAVAILABLE ? why : &e;
+		log_err(LOG_LEVEL_ERR, "not_recorded", why);
+		conn_fail(c, id, why, true);
 		return;
 	}
 	if (why->code == CS_E_PROTOCOL || why->code == CS_E_DENIED) {

@@ -14,12 +14,14 @@ static const char *const sql[] = {
 #undef STMT
 };
 
-/* Small page cache: the record is append-only and read from its end. */
+/* Small page cache: the record is append-only and read from its end. Savepoints
+ * and sorts stay in memory: the sandbox lets nobody open a temporary file. */
 static const char pragmas[] = "PRAGMA journal_mode = WAL;"
 			      "PRAGMA synchronous = FULL;"
 			      "PRAGMA foreign_keys = ON;"
 			      "PRAGMA trusted_schema = OFF;"
 			      "PRAGMA cache_size = -2048;"
+			      "PRAGMA temp_store = MEMORY;"
 			      "PRAGMA wal_autocheckpoint = 2000;"
 			      "PRAGMA journal_size_limit = 67108864;"
 			      "PRAGMA busy_timeout = 2000;";
@@ -105,6 +107,7 @@ store_open(struct store *s, const char *path, struct err *e)
 		store_limits(s->reader);
 		rc = store_exec(s->reader,
 		    "PRAGMA query_only = ON; PRAGMA cache_size = -1024;"
+		    "PRAGMA temp_store = MEMORY;"
 		    "PRAGMA busy_timeout = 2000;",
 		    e, "be opened for reading");
 	}
