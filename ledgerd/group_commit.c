@@ -12,19 +12,18 @@ static int
 commit_turn(struct ledger *l, struct err *e)
 {
 	struct store *s = &l->store;
-	int rc = 0;
-
-	if (s->in_transaction &&
+	bool sign =
+	    s->in_transaction &&
 	    (l->head_wanted ||
-		s->last_event_id - l->signed_event_id >= HEAD_INTERVAL)) {
-		rc = event_sign_head(s, l->key, e);
-	}
+		s->last_event_id - l->signed_event_id >= HEAD_INTERVAL);
+	int rc = sign ? event_sign_head(s, l->key, e) : 0;
+
 	if (rc != 0) {
 		store_rollback(s);
 		return rc;
 	}
 	rc = store_commit(s, e);
-	if (rc == 0 && l->head_wanted) {
+	if (rc == 0 && sign) {
 		l->signed_event_id = s->last_event_id;
 	}
 	l->head_wanted = false;
