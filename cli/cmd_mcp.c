@@ -11,7 +11,11 @@
 
 /* An argv in the making. */
 struct argv_list {
-	const char *items[ARGUMENTS_MAX];
+	/* execv wants writable words and writes none. */
+	union {
+		const char *items[ARGUMENTS_MAX];
+		char *argv[ARGUMENTS_MAX];
+	};
 	size_t count;
 };
 
@@ -80,6 +84,6 @@ cmd_mcp_serve(const struct args *a, struct err *e)
 	if (style != NULL) {
 		add_mcpd(&l, "--tool-name-style", style);
 	}
-	(void)execv(program, (char *const *)(uintptr_t)l.items);
+	(void)execv(program, l.argv);
 	return err_sys(e, "cannot run %s", program);
 }

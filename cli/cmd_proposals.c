@@ -1,4 +1,3 @@
-#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
+#include "common/base/people.h"
 #include "common/base/str.h"
 
 static int
@@ -46,10 +46,26 @@ print_summary(struct view *v, uint32_t p)
 	    view_bool(v, p, "source_database_mutated") ? "yes" : "no");
 }
 
+static void
+print_list(struct view *v, bool details)
+{
+	uint32_t list = json_get(&v->doc, 0, "proposals");
+	uint32_t p = view_first(v, list);
+
+	if (p == JSON_NONE) {
+		view_print(v, "No proposals found.\n");
+	}
+	for (; p != JSON_NONE; p = view_next(v, list, p)) {
+		print_summary(v, p);
+		if (details) {
+			view_proposal_details(v, p);
+		}
+	}
+}
+
 int
 cmd_proposals_list(const struct args *a, struct err *e)
 {
-	bool details = args_has(a, "details") || args_has(a, "debug");
 	struct control c;
 	struct span answer;
 	struct view v;
@@ -62,19 +78,11 @@ cmd_proposals_list(const struct args *a, struct err *e)
 		rc = view_open(&v, answer, c.arena, e);
 	}
 	if (rc == 0) {
-		uint32_t list = json_get(&v.doc, 0, "proposals");
-		uint32_t p = view_first(&v, list);
 		if (args_has(a, "json")) {
 			view_json(&v, 0);
-		} else if (p == JSON_NONE) {
-			view_print(&v, "No proposals found.\n");
 		} else {
-			for (; p != JSON_NONE; p = view_next(&v, list, p)) {
-				print_summary(&v, p);
-				if (details) {
-					view_proposal_details(&v, p);
-				}
-			}
+			print_list(
+			    &v, args_has(a, "details") || args_has(a, "debug"));
 		}
 		view_flush(&v);
 	}
@@ -234,15 +242,16 @@ static int
 check_actor(const struct args *a, struct err *e)
 {
 	const char *actor = args_get(a, "actor");
-	const struct passwd *pw = getpwuid(geteuid());
+	char user[PEOPLE_NAME_SIZE];
+	bool known = people_name(geteuid(), user);
 
-	if (actor == NULL || (pw != NULL && strcmp(actor, pw->pw_name) == 0)) {
+	if (actor == NULL || (known && strcmp(actor, user) == 0)) {
 		return 0;
 	}
 	return err_set(e, CS_E_DENIED, "ACTOR_NOT_YOU",
 	    "--actor %s: the reviewer is the user who runs this command (%s); "
 	    "nothing was recorded",
-	    actor, pw == NULL ? "unknown" : pw->pw_name);
+	    actor, known ? user : "unknown");
 }
 
 static int

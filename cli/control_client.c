@@ -1,7 +1,6 @@
 #include "cli/control_client.h"
 
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
+#include "common/base/path.h"
 #include "common/contract/contract.h"
 
 #define DEFAULT_STORE ".countersign/local.db"
@@ -99,7 +99,8 @@ sibling_program(const char *name, char *out, size_t size, struct err *e)
 		return err_sys(e, "cannot find this program's folder");
 	}
 	self[len] = '\0';
-	if (snprintf(out, size, "%s/%s", dirname(self), name) < (int)size &&
+	if (snprintf(out, size, "%.*s/%s", SPAN_ARGS(path_folder(self)), name) <
+		(int)size &&
 	    access(out, X_OK) == 0) {
 		return 0;
 	}
@@ -129,7 +130,11 @@ run_supervisor(
 	(void)dup2(out, STDOUT_FILENO);
 	int null = open("/dev/null", O_RDONLY);
 	(void)dup2(null, STDIN_FILENO);
-	(void)execv(program, (char *const *)(uintptr_t)arguments);
+	union {
+		const char **read;
+		char **argv;
+	} words = {.read = arguments};
+	(void)execv(program, words.argv);
 	_exit(CS_EXIT_ENVIRONMENT);
 }
 
@@ -242,7 +247,7 @@ control_request(struct control *c, uint16_t type, const void *message,
 {
 	struct buf whole = BUF_INIT;
 	struct msg_document m = {.more = true};
-	struct frame f;
+	struct frame f = {0};
 	int rc = send_request(c, type, message, e);
 
 	while (rc == 0 && m.more) {
@@ -274,7 +279,7 @@ say_hello(struct control *c, struct err *e)
 	    .minor = PROTO_MINOR,
 	    .role = ROLE_CONTROL,
 	    .build = span_of(CS_VERSION)};
-	struct frame f;
+	struct frame f = {0};
 	int rc = send_request(c, MSG_HELLO, &m, e);
 
 	if (rc == 0) {

@@ -4,7 +4,7 @@
 #include "ledgerd/store/events.h"
 
 /* A rejection never expires; the statement needs a time all the same. */
-#define FOREVER_US (int64_t)100 * 365 * 86400 * 1000000
+#define FOREVER_US (INT64_C(100) * 365 * 86400 * 1000000)
 
 int
 mode_gate(const struct change_set *cs, const char *operation, struct err *e)

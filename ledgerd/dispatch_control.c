@@ -123,7 +123,7 @@ wait_for_receipt(
 	struct timeval wait;
 
 	wait_ms = wait_ms < APPLY_WAIT_MAX_MS ? wait_ms : APPLY_WAIT_MAX_MS;
-	wait = (struct timeval){wait_ms / 1000, (wait_ms % 1000) * 1000};
+	wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000L};
 	w->conn = c;
 	w->request_id = id;
 	(void)snprintf(w->proposal_id, sizeof(w->proposal_id), "%.*s",

@@ -13,7 +13,7 @@ on_claim(struct conn *c, uint32_t id, const void *message)
 	const struct msg_claim *m = message;
 	uint32_t wait_ms =
 	    m->wait_ms < CLAIM_WAIT_MAX_MS ? m->wait_ms : CLAIM_WAIT_MAX_MS;
-	struct timeval wait = {wait_ms / 1000, (wait_ms % 1000) * 1000};
+	struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000L};
 	struct err e = {0};
 
 	if (c->claiming || c->leased_seq != 0) {

@@ -18,13 +18,13 @@
  *	(abort). A peer that breaks the protocol loses its connection. A commit
  *	that fails is answered as LEDGER_UNAVAILABLE to all whom it concerns.
  */
-#include <libgen.h>
 #include <limits.h>
-#include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/path.h"
+#include "common/base/people.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
 #include "common/proc/startup.h"
@@ -64,20 +64,18 @@ parse_options(int argc, char **argv, struct options *o, struct err *e)
 static void
 resolve_people(struct ledger *l)
 {
-	const struct passwd *pw = getpwuid(geteuid());
-
 	l->owner_uid = geteuid();
-	(void)snprintf(l->owner, sizeof(l->owner), "%s",
-	    pw == NULL ? "the owner" : pw->pw_name);
+	if (!people_name(geteuid(), l->owner)) {
+		(void)snprintf(l->owner, sizeof(l->owner), "uid-%u", geteuid());
+	}
 	l->reviewer_count = l->contract->reviewer_count;
 	l->reviewers = xcalloc(l->reviewer_count, sizeof(*l->reviewers));
 	for (size_t i = 0; i < l->reviewer_count; i++) {
 		l->reviewers[i].row = &l->contract->reviewers[i];
 		l->reviewers[i].uid = l->contract->reviewers[i].uid;
 		if (l->reviewers[i].uid < 0) {
-			pw = getpwnam(l->contract->reviewers[i].user);
 			l->reviewers[i].uid =
-			    pw == NULL ? -1 : (int64_t)pw->pw_uid;
+			    people_uid(l->contract->reviewers[i].user);
 		}
 		if (l->reviewers[i].uid < 0) {
 			log_event(LOG_LEVEL_WARN, "reviewer_unknown",
@@ -222,10 +220,11 @@ set_up(
 	}
 	if (rc == 0) {
 		char folder[PATH_MAX];
-		(void)snprintf(folder, sizeof(folder), "%s", o.store);
+		(void)snprintf(folder, sizeof(folder), "%.*s",
+		    SPAN_ARGS(path_folder(o.store)));
 		rc = startup_confine(s,
 		    &(struct confine){
-			.paths = &(struct path_rule){dirname(folder), PATH_RW},
+			.paths = &(struct path_rule){folder, PATH_RW},
 			.path_count = 1},
 		    e);
 	}

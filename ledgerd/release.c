@@ -11,7 +11,7 @@
 #include "proto/job.h"
 
 /* A settling job waits for a writer as long as it takes. */
-#define SETTLE_EXPIRES_US (int64_t)10 * 365 * 86400 * 1000000
+#define SETTLE_EXPIRES_US (INT64_C(10) * 365 * 86400 * 1000000)
 
 /* What a job is made from. */
 struct mint {

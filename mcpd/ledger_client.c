@@ -25,7 +25,7 @@
 #define IN_FLIGHT_MAX 64
 #define DEADLINE_MS   5000
 #define READ_CHUNK    65536U
-#define DOCUMENT_MAX  (16U * 1024U * 1024U)
+#define DOCUMENT_MAX  ((size_t)16 << 20)
 
 struct ledger_call {
 	TAILQ_ENTRY(ledger_call) link;

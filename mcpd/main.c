@@ -136,7 +136,7 @@ load_contract(struct daemon *d, struct err *e)
 	if (rc == 0) {
 		rc = contract_load(path, &d->contract, e);
 	}
-	if (rc == 0 && d->contract->mode == MODE_CLOUD) {
+	if (rc == 0 && d->contract != NULL && d->contract->mode == MODE_CLOUD) {
 		rc = err_set(e, CS_E_UNSUPPORTED, "MODE_UNSUPPORTED",
 		    "%s: mode \"cloud\" is not supported; use read_only, "
 		    "shadow or review",
@@ -156,8 +156,11 @@ static void
 build_server(struct daemon *d)
 {
 	struct server *s = &d->server;
-	int format = d->result_format != 0 ? d->result_format
-					   : d->contract->result_format;
+	int format;
+
+	cs_assert(d->contract != NULL);
+	format = d->result_format != 0 ? d->result_format
+				       : d->contract->result_format;
 
 	s->contract = d->contract;
 	s->mode = d->read_only ? MODE_READ_ONLY : d->contract->mode;

@@ -9,7 +9,7 @@
 
 static const struct msg_info table[] = {
 #define MSG(number, name, senders, max, policy, reply) \
-	{(number), #name, (senders), (max), POLICY_##policy, MSG_##reply},
+	{#name, (senders), (max), POLICY_##policy, (number), MSG_##reply},
 #include "proto/msg.def"
 #undef MSG
 };

@@ -34,11 +34,11 @@ enum msg_type {
 };
 
 struct msg_info {
-	uint16_t type;
 	const char *name;
 	unsigned senders; /* enum proto_role bits */
 	uint32_t max_bytes;
 	enum msg_policy policy;
+	uint16_t type;
 	uint16_t reply; /* MSG_NONE when nothing answers it */
 };
 

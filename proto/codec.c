@@ -33,7 +33,7 @@ encode_span(const struct field *f, const char *at, struct buf *out)
 	return 0;
 }
 
-static int
+static int // NOLINTNEXTLINE(misc-no-recursion): as deep as the tables
 encode_list(const struct field *f, const char *at, struct buf *out)
 {
 	struct field_list list;
@@ -71,7 +71,7 @@ encode_number(const struct field *f, const char *at, struct buf *out)
 	return 0;
 }
 
-static int
+static int // NOLINTNEXTLINE(misc-no-recursion): as deep as the tables
 encode_field(const struct field *f, const char *at, struct buf *out)
 {
 	switch (f->type) {
@@ -94,7 +94,7 @@ encode_field(const struct field *f, const char *at, struct buf *out)
 	}
 }
 
-static int
+static int // NOLINTNEXTLINE(misc-no-recursion): as deep as the tables
 encode_table(const struct field_table *table, const char *base, struct buf *out)
 {
 	for (size_t i = 0; i < table->count; i++) {
@@ -170,7 +170,7 @@ decode_span(const struct field *f, struct reader *r, char *at)
 	return 0;
 }
 
-static int
+static int // NOLINTNEXTLINE(misc-no-recursion): as deep as the tables
 decode_list(const struct field *f, struct reader *r, char *at)
 {
 	struct field_list list = {NULL, 0};
@@ -225,7 +225,7 @@ decode_scalar(const struct field *f, struct reader *r, char *at)
 	return 0;
 }
 
-static int
+static int // NOLINTNEXTLINE(misc-no-recursion): as deep as the tables
 decode_field(const struct field *f, struct reader *r, char *at)
 {
 	const char *p;
@@ -252,7 +252,7 @@ decode_field(const struct field *f, struct reader *r, char *at)
 	}
 }
 
-static int
+static int // NOLINTNEXTLINE(misc-no-recursion): as deep as the tables
 decode_table(const struct field_table *table, struct reader *r, char *base)
 {
 	for (size_t i = 0; i < table->count; i++) {

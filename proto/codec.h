@@ -23,8 +23,8 @@ enum field_type {
 
 struct field {
 	enum field_type type;
-	size_t offset; /* in the C struct */
 	uint32_t max;
+	size_t offset;                   /* in the C struct */
 	const struct field_table *items; /* lists only */
 };
 

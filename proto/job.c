@@ -20,8 +20,8 @@ job_id_of(struct span proposal_id, struct buf *out)
 	buf_puts(out, "wbj_");
 	for (size_t i = 0; i < proposal_id.len; i++) {
 		char c = proposal_id.ptr[i];
-		buf_putc(
-		    out, c != '\0' && strchr(allowed, c) != NULL ? c : '_');
+		bool fits = c != '\0' && strchr(allowed, c) != NULL;
+		buf_append(out, fits ? &c : "_", 1);
 	}
 }
 

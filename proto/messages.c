@@ -9,31 +9,31 @@
 #define AT(type, member) offsetof(struct type, member)
 #define BOOLEAN(t, m)                         \
 	{                                     \
-		FIELD_BOOL, AT(t, m), 2, NULL \
+		FIELD_BOOL, 2, AT(t, m), NULL \
 	}
 #define U32(t, m)                            \
 	{                                    \
-		FIELD_U32, AT(t, m), 0, NULL \
+		FIELD_U32, 0, AT(t, m), NULL \
 	}
 #define ENUM(t, m, end)                           \
 	{                                         \
-		FIELD_ENUM, AT(t, m), (end), NULL \
+		FIELD_ENUM, (end), AT(t, m), NULL \
 	}
 #define TEXT(t, m, cap)                           \
 	{                                         \
-		FIELD_TEXT, AT(t, m), (cap), NULL \
+		FIELD_TEXT, (cap), AT(t, m), NULL \
 	}
 #define BYTES(t, m, cap)                           \
 	{                                          \
-		FIELD_BYTES, AT(t, m), (cap), NULL \
+		FIELD_BYTES, (cap), AT(t, m), NULL \
 	}
 #define FIXED(t, m, len)                           \
 	{                                          \
-		FIELD_FIXED, AT(t, m), (len), NULL \
+		FIELD_FIXED, (len), AT(t, m), NULL \
 	}
 #define LIST(t, m, cap, item)                              \
 	{                                                  \
-		FIELD_LIST, AT(t, m), (cap), &item##_table \
+		FIELD_LIST, (cap), AT(t, m), &item##_table \
 	}
 
 #define TABLE(name, type, ...)                                         \

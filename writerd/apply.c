@@ -102,15 +102,16 @@ claim(struct attempt *t, struct err *e)
 {
 	struct scalar ids[] = {text(t->job->job.idempotency_key),
 	    text(t->job->job.job_id), text(t->job->job.proposal_id)};
-	enum source_status status;
-	struct span hash;
-	int rc = source_receipt_claim(
-	    t->db, &t->plan, ids, t->arena, &status, &hash, e);
+	struct source_claim found;
+	int rc =
+	    source_receipt_claim(t->db, &t->plan, ids, t->arena, &found, e);
 
 	if (rc != 0) {
 		return fail_db(t, rc, e);
 	}
-	return status == SOURCE_CLAIMED ? 0 : report_existing(t, status, hash);
+	return found.status == SOURCE_CLAIMED
+		   ? 0
+		   : report_existing(t, found.status, found.hash);
 }
 
 /* End in `conflict`: recorded in the receipt table, so that the key is spent.
@@ -132,8 +133,8 @@ conflict(struct attempt *t, const char *code, const char *explain,
 	}
 	struct scalar params[] = {text(t->job->job.idempotency_key),
 	    text(span_of("conflict")), text(span_of(out->hash))};
-	rc = t->db->ops->query(
-	    t->db, t->plan.complete, params, 3, t->arena, &result, e);
+	rc = t->db->ops->query(t->db, t->plan.complete,
+	    (struct db_params){params, 3}, t->arena, &result, e);
 	if (rc == 0) {
 		rc = t->db->ops->commit(t->db, e);
 	}
@@ -164,8 +165,8 @@ read_row(struct attempt *t, size_t *rows_out, struct err *e)
 	struct scalar params[2];
 	size_t count = key_params(t, params);
 	struct db_result result;
-	int rc = t->db->ops->query(
-	    t->db, t->plan.lock_row, params, count, t->arena, &result, e);
+	int rc = t->db->ops->query(t->db, t->plan.lock_row,
+	    (struct db_params){params, count}, t->arena, &result, e);
 
 	if (rc != 0) {
 		return fail_db(t, rc, e);
@@ -280,8 +281,8 @@ update_row(struct attempt *t, struct err *e)
 	if (!job->row_hash) {
 		params[count++] = locked(t, job->guard_column);
 	}
-	rc = t->db->ops->query(
-	    t->db, t->plan.update, params, count, t->arena, &result, e);
+	rc = t->db->ops->query(t->db, t->plan.update,
+	    (struct db_params){params, count}, t->arena, &result, e);
 	if (rc != 0) {
 		return fail_db(t, rc, e);
 	}
@@ -352,8 +353,8 @@ complete(struct attempt *t, struct err *e)
 	}
 	struct scalar params[] = {text(job->idempotency_key),
 	    text(span_of("applied")), text(span_of(out->hash))};
-	rc = t->db->ops->query(
-	    t->db, t->plan.complete, params, 3, t->arena, &result, e);
+	rc = t->db->ops->query(t->db, t->plan.complete,
+	    (struct db_params){params, 3}, t->arena, &result, e);
 	if (rc == 0 && result.affected != 1) {
 		rc = err_set(e, CS_E_UNAVAILABLE,
 		    "IDEMPOTENCY_RECEIPT_UNAVAILABLE",
@@ -398,8 +399,8 @@ begin(struct attempt *t, struct err *e)
 	rc = stmt_plan_build(t->job->cap, &t->job->cs, t->db->receipt_table,
 	    t->arena, &t->plan, e);
 	if (rc == 0) {
-		rc = t->db->ops->query(
-		    t->db, t->plan.begin, NULL, 0, t->arena, &result, e);
+		rc = t->db->ops->query(t->db, t->plan.begin,
+		    (struct db_params){NULL, 0}, t->arena, &result, e);
 	}
 	return rc == 0 ? 0 : fail_db(t, rc, e);
 }

@@ -16,6 +16,12 @@ struct secret;
 /* The rows of an answer; a writer never needs more than two. */
 #define DB_MAX_ROWS 2
 
+/* Values for the placeholders of a statement, in order. Borrowed. */
+struct db_params {
+	const struct scalar *items;
+	size_t count;
+};
+
 struct db_result {
 	struct scalar *values; /* rows × columns, in the arena */
 	size_t rows;           /* at most DB_MAX_ROWS */
@@ -29,9 +35,8 @@ struct db_ops {
 	    struct db **out, struct err *e);
 	/* Run one statement. CS_E_UNAVAILABLE: transient, CS_E_DENIED: the
 	 * database refused it. Texts of the server stay out of *e. */
-	int (*query)(struct db *db, const char *sql,
-	    const struct scalar *params, size_t count, struct arena *a,
-	    struct db_result *out, struct err *e);
+	int (*query)(struct db *db, const char *sql, struct db_params params,
+	    struct arena *a, struct db_result *out, struct err *e);
 	/* CS_E_UNKNOWN when COMMIT was sent and no answer came. */
 	int (*commit)(struct db *db, struct err *e);
 	void (*rollback)(struct db *db);

@@ -99,8 +99,8 @@ step_all(sqlite3 *handle, sqlite3_stmt *st, struct arena *a,
 }
 
 static int
-lite_db_query(struct db *db, const char *sql, const struct scalar *params,
-    size_t count, struct arena *a, struct db_result *out, struct err *e)
+lite_db_query(struct db *db, const char *sql, struct db_params params,
+    struct arena *a, struct db_result *out, struct err *e)
 {
 	sqlite3 *handle = handle_of(db);
 	sqlite3_stmt *st = NULL;
@@ -110,8 +110,8 @@ lite_db_query(struct db *db, const char *sql, const struct scalar *params,
 	if (sqlite3_prepare_v2(handle, sql, -1, &st, NULL) != SQLITE_OK) {
 		return lite_failure(handle, e);
 	}
-	for (size_t i = 0; i < count && rc == 0; i++) {
-		rc = lite_bind_scalar(st, (int)i + 1, params[i]);
+	for (size_t i = 0; i < params.count && rc == 0; i++) {
+		rc = lite_bind_scalar(st, (int)i + 1, params.items[i]);
 	}
 	rc = rc != 0 ? err_set(e, CS_E_INVALID, "TRANSACTION_FAILED",
 			   "a value cannot be bound")

@@ -78,8 +78,8 @@ pg_failure(PGconn *conn, const PGresult *result, struct err *e)
 }
 
 static int
-copy_rows(const PGresult *result, struct arena *a, struct db_result *out,
-    struct err *e)
+copy_rows(
+    PGresult *result, struct arena *a, struct db_result *out, struct err *e)
 {
 	int rows = PQntuples(result);
 	int columns = PQnfields(result);
@@ -98,28 +98,27 @@ copy_rows(const PGresult *result, struct arena *a, struct db_result *out,
 			}
 		}
 	}
-	out->affected =
-	    strtoll(PQcmdTuples((PGresult *)(uintptr_t)result), NULL, 10);
+	out->affected = strtoll(PQcmdTuples(result), NULL, 10);
 	return 0;
 }
 
 /* Parameters go as text; the server types them by the column (unnamed
  * prepared statement: parse, bind, execute in one round trip). */
 static int
-pg_db_query(struct db *db, const char *sql, const struct scalar *params,
-    size_t count, struct arena *a, struct db_result *out, struct err *e)
+pg_db_query(struct db *db, const char *sql, struct db_params params,
+    struct arena *a, struct db_result *out, struct err *e)
 {
-	const char **values = arena_array(a, count + 1, sizeof(*values));
+	const char **values = arena_array(a, params.count + 1, sizeof(*values));
 	PGresult *result;
 	ExecStatusType status;
 	int rc;
 
 	*out = (struct db_result){0};
-	for (size_t i = 0; i < count; i++) {
-		values[i] = pg_param_text(params[i], a);
+	for (size_t i = 0; i < params.count; i++) {
+		values[i] = pg_param_text(params.items[i], a);
 	}
 	result = PQexecParams(
-	    conn_of(db), sql, (int)count, NULL, values, NULL, NULL, 0);
+	    conn_of(db), sql, (int)params.count, NULL, values, NULL, NULL, 0);
 	status = PQresultStatus(result);
 	rc = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK
 		 ? copy_rows(result, a, out, e)

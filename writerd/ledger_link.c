@@ -84,9 +84,9 @@ failure_of(const struct frame *f, struct arena *a, struct err *e)
 	    SPAN_ARGS(m.message));
 }
 
-/* The next frame, copied to the arena; it must answer request `id`. */
+/* The next frame, copied to the arena; it must answer the last request. */
 static int
-read_reply(struct ledger_link *l, uint32_t id, int64_t deadline_ms, bool idle,
+read_reply(struct ledger_link *l, int64_t deadline_ms, bool idle,
     struct arena *a, struct frame *out, struct err *e)
 {
 	for (;;) {
@@ -107,7 +107,7 @@ read_reply(struct ledger_link *l, uint32_t id, int64_t deadline_ms, bool idle,
 			return rc;
 		}
 	}
-	if (out->id != id || (out->flags & FRAME_REPLY) == 0) {
+	if (out->id != l->next_id || (out->flags & FRAME_REPLY) == 0) {
 		return err_set(
 		    e, CS_E_PROTOCOL, NULL, "ledgerd answered another request");
 	}
@@ -115,14 +115,13 @@ read_reply(struct ledger_link *l, uint32_t id, int64_t deadline_ms, bool idle,
 }
 
 static int
-send_message(struct ledger_link *l, uint16_t type, const void *message,
-    uint32_t *id_out, struct err *e)
+send_message(
+    struct ledger_link *l, uint16_t type, const void *message, struct err *e)
 {
 	struct buf out = BUF_INIT;
 	int rc;
 
-	*id_out = ++l->next_id;
-	rc = msg_encode(&out, type, 0, *id_out, message);
+	rc = msg_encode(&out, type, 0, ++l->next_id, message);
 	if (rc != 0) {
 		rc = err_set(e, rc, NULL, "a message is too large");
 	} else if (fd_write_all(l->fd, out.data, out.len,
@@ -144,14 +143,12 @@ ledger_hello(struct ledger_link *l, const uint8_t contract[32],
 	    .build = span_of(CS_VERSION)};
 	struct msg_hello answer;
 	struct frame f;
-	uint32_t id = 0;
 	int rc;
 
 	memcpy(m.contract, contract, sizeof(m.contract));
-	rc = send_message(l, MSG_HELLO, &m, &id, e);
+	rc = send_message(l, MSG_HELLO, &m, e);
 	if (rc == 0) {
-		rc = read_reply(
-		    l, id, clock_mono_ms() + REPLY_MS, false, a, &f, e);
+		rc = read_reply(l, clock_mono_ms() + REPLY_MS, false, a, &f, e);
 	}
 	if (rc != 0) {
 		return rc;
@@ -176,12 +173,11 @@ ledger_claim(struct ledger_link *l, uint32_t wait_ms, struct arena *a,
 {
 	struct msg_claim m = {.wait_ms = wait_ms};
 	struct frame f;
-	uint32_t id = 0;
-	int rc = send_message(l, MSG_CLAIM, &m, &id, e);
+	int rc = send_message(l, MSG_CLAIM, &m, e);
 
 	if (rc == 0) {
-		rc = read_reply(l, id, clock_mono_ms() + wait_ms + REPLY_MS,
-		    true, a, &f, e);
+		rc = read_reply(
+		    l, clock_mono_ms() + wait_ms + REPLY_MS, true, a, &f, e);
 	}
 	if (rc != 0) {
 		return rc;
@@ -201,12 +197,10 @@ ledger_report(struct ledger_link *l, const struct msg_report *m,
     struct arena *a, struct err *e)
 {
 	struct frame f;
-	uint32_t id = 0;
-	int rc = send_message(l, MSG_REPORT, m, &id, e);
+	int rc = send_message(l, MSG_REPORT, m, e);
 
 	if (rc == 0) {
-		rc = read_reply(
-		    l, id, clock_mono_ms() + REPLY_MS, false, a, &f, e);
+		rc = read_reply(l, clock_mono_ms() + REPLY_MS, false, a, &f, e);
 	}
 	return rc;
 }

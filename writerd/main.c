@@ -56,7 +56,7 @@ catch_signals(struct ledger_link *link)
 	(void)sigemptyset(&block);
 	(void)sigaddset(&block, SIGTERM);
 	(void)sigaddset(&block, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &block, &link->waiting);
+	(void)pthread_sigmask(SIG_BLOCK, &block, &link->waiting);
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGINT, &action, NULL);
 	link->stop = &stop_requested;

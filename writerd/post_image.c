@@ -45,10 +45,13 @@ bool_as_number(struct scalar s)
 static bool
 may_be_time(struct span s)
 {
-	char last = s.len < 19 ? '\0' : s.ptr[s.len - 1];
+	char last;
 
-	return last != '\0' && s.ptr[0] >= '0' && s.ptr[0] <= '9' &&
-	       s.ptr[4] == '-' &&
+	if (s.len < 19) {
+		return false;
+	}
+	last = s.ptr[s.len - 1];
+	return s.ptr[0] >= '0' && s.ptr[0] <= '9' && s.ptr[4] == '-' &&
 	       ((last >= '0' && last <= '9') || last == 'Z' || last == 'z');
 }
 

@@ -15,7 +15,8 @@ create_table(
 		const char *ddl =
 		    arena_printf(a, "CREATE TABLE IF NOT EXISTS %s %s",
 			db->receipt_table, d->receipts_ddl);
-		rc = db->ops->query(db, ddl, NULL, 0, a, &result, e);
+		rc = db->ops->query(
+		    db, ddl, (struct db_params){NULL, 0}, a, &result, e);
 	}
 	if (rc == CS_E_DENIED) {
 		(void)err_set(e, CS_E_DENIED, "RECEIPT_TABLE_MISSING",
@@ -39,7 +40,8 @@ source_receipt_find(struct db *db, const struct contract_capability *cap,
 	if (db->receipts_ready) {
 		return 0;
 	}
-	rc = db->ops->query(db, d->receipts_find, &schema, 1, a, &result, e);
+	rc = db->ops->query(db, d->receipts_find,
+	    (struct db_params){&schema, 1}, a, &result, e);
 	if (rc != 0) {
 		return rc;
 	}
@@ -76,27 +78,26 @@ status_of(struct span text)
 int
 source_receipt_claim(struct db *db, const struct stmt_plan *plan,
     const struct scalar key_job_proposal[3], struct arena *a,
-    enum source_status *status_out, struct span *hash_out, struct err *e)
+    struct source_claim *out, struct err *e)
 {
 	struct db_result result;
-	int rc =
-	    db->ops->query(db, plan->claim, key_job_proposal, 3, a, &result, e);
+	int rc = db->ops->query(db, plan->claim,
+	    (struct db_params){key_job_proposal, 3}, a, &result, e);
 
-	*hash_out = (struct span){"", 0};
-	*status_out = SOURCE_CLAIMED;
+	*out = (struct source_claim){SOURCE_CLAIMED, {"", 0}};
 	if (rc != 0 || result.rows == 1) {
 		return rc;
 	}
-	rc = db->ops->query(
-	    db, plan->existing, key_job_proposal, 1, a, &result, e);
+	rc = db->ops->query(db, plan->existing,
+	    (struct db_params){key_job_proposal, 1}, a, &result, e);
 	if (rc == 0 && result.rows != 1) {
 		return err_set(e, CS_E_UNAVAILABLE,
 		    "IDEMPOTENCY_RECEIPT_UNAVAILABLE",
 		    "the receipt row of this job went away");
 	}
 	if (rc == 0) {
-		*status_out = status_of(result.values[0].text);
-		*hash_out = result.values[1].text;
+		out->status = status_of(result.values[0].text);
+		out->hash = result.values[1].text;
 	}
 	return rc;
 }

@@ -26,13 +26,18 @@ enum source_status {
 	SOURCE_IN_PROGRESS
 };
 
+/* What a claim found. */
+struct source_claim {
+	enum source_status status;
+	struct span hash; /* the stored result hash, or empty */
+};
+
 /*
  * Inside the open transaction: claim the key, or say what is there. An owner
- * that is still at work is waited for by the database. *hash_out is the stored
- * result hash or empty.
+ * that is still at work is waited for by the database.
  */
 int source_receipt_claim(struct db *db, const struct stmt_plan *plan,
     const struct scalar key_job_proposal[3], struct arena *a,
-    enum source_status *status_out, struct span *hash_out, struct err *e);
+    struct source_claim *out, struct err *e);
 
 #endif

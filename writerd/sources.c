@@ -1,9 +1,8 @@
 #include "writerd/sources.h"
 
-#include <libgen.h>
-
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/base/path.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/secret.h"
 #include "common/db/lite.h"
@@ -63,8 +62,7 @@ open_for_url(struct span url, void *context)
 		if (lite_url_path(url, o->arena, &path, NULL) == 0) {
 			/* The folder: the journal lives beside the file. */
 			o->paths[o->confine->path_count++] = (struct path_rule){
-			    dirname(
-				arena_strndup(o->arena, path, strlen(path))),
+			    arena_span(o->arena, path_folder(path)).ptr,
 			    PATH_RW};
 		}
 		return 0;

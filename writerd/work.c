@@ -81,15 +81,11 @@ static void
 write_receipt(const struct work *w, struct receipt *r,
     const struct outcome *done, struct buf *out)
 {
-	char at[CLOCK_TEXT_SIZE];
-
-	clock_format(clock_now_us(), at);
 	r->runner_id = span_of(w->runner_id);
 	r->status = done->status;
 	r->rows_affected = done->rows;
 	r->new_version = done->new_version;
 	r->source_database_mutated = done->mutated;
-	r->executed_at = span_of(at);
 	r->safe_error_code = span_of(done->code);
 	r->receipt_hash = span_of(done->hash);
 	r->retryable = done->retryable;
@@ -102,7 +98,8 @@ work_do(
     struct work *w, const struct msg_job *m, struct arena *a, struct buf *out)
 {
 	struct checked_job *job = arena_alloc(a, sizeof(*job));
-	struct receipt r = {.job_id = m->job_id};
+	char at[CLOCK_TEXT_SIZE];
+	struct receipt r = {.job_id = m->job_id, .executed_at = span_of(at)};
 	struct outcome done = {0};
 	struct err e = {0};
 	int rc;
@@ -129,5 +126,6 @@ work_do(
 	    "job=\"%.*s\" status=%s code=%s", SPAN_ARGS(m->job_id),
 	    receipt_status_name(done.status),
 	    done.code == NULL ? "none" : done.code);
+	clock_format(clock_now_us(), at);
 	write_receipt(w, &r, &done, out);
 }

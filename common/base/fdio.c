@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -11,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
+#include "common/base/path.h"
 
 int
 fd_set_nonblocking(int fd)
@@ -202,11 +202,12 @@ file_read_trusted(const char *path, size_t max, struct buf *out, struct err *e)
 static int
 sync_folder(const char *path, struct err *e)
 {
-	char copy[PATH_MAX];
+	char folder[PATH_MAX];
 	int rc = 0;
 
-	(void)snprintf(copy, sizeof(copy), "%s", path);
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(
+	    folder, sizeof(folder), "%.*s", SPAN_ARGS(path_folder(path)));
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0) {
 		rc = err_sys(e, "cannot sync the folder of %s", path);
 	}

@@ -281,7 +281,7 @@ put_zeros(struct buf *out, int count)
 void
 json_number_es(double value, struct buf *out)
 {
-	char digits[20];
+	char digits[20] = "";
 	int point = 0;
 	int count;
 

@@ -492,8 +492,10 @@ decode_escape(struct buf *out, struct span raw, size_t *p)
 			*p += 6;
 		}
 		utf8_put(out, code);
+	} else if (at_from != NULL) {
+		buf_putc(out, to[at_from - from]);
 	} else {
-		buf_putc(out, at_from != NULL ? to[at_from - from] : c);
+		buf_putc(out, c);
 	}
 }
 

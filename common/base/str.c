@@ -1,6 +1,6 @@
 #include "common/base/str.h"
 
-#include <ctype.h>
+#include <strings.h>
 
 static bool
 is_alpha(char c)
@@ -207,13 +207,7 @@ str_equal_nocase(struct span a, const char *b)
 	if (a.len != strlen(b)) {
 		return false;
 	}
-	for (size_t i = 0; i < a.len; i++) {
-		if (tolower((unsigned char)a.ptr[i]) !=
-		    tolower((unsigned char)b[i])) {
-			return false;
-		}
-	}
-	return true;
+	return strncasecmp(a.ptr, b, a.len) == 0;
 }
 
 long long

@@ -20,6 +20,7 @@ char *xstrdup(const char *text);
 _Noreturn void bug(const char *what, const char *file, int line);
 
 /* An assertion that stays in release builds. */
+// NOLINTNEXTLINE(readability-identifier-naming): reads like assert
 #define cs_assert(cond) ((cond) ? (void)0 : bug(#cond, __FILE__, __LINE__))
 
 #endif

@@ -61,7 +61,9 @@ hex_decode(struct span text, void *out, size_t len)
 void
 digest_format(const uint8_t digest[DIGEST_LEN], char out[DIGEST_TEXT_SIZE])
 {
-	memcpy(out, "sha256:", 7);
+	static const char prefix[] = {'s', 'h', 'a', '2', '5', '6', ':'};
+
+	memcpy(out, prefix, sizeof(prefix));
 	hex_encode(digest, DIGEST_LEN, out + 7);
 }
 

@@ -9,7 +9,7 @@
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
 
-#define SEED_LEN 32U
+#define SEED_LEN ((size_t)32)
 
 struct sign_key {
 	uint8_t public[crypto_sign_PUBLICKEYBYTES];

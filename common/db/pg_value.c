@@ -68,7 +68,11 @@ has_shape(struct span text, const char *shape)
 	size_t i = 0;
 
 	for (i = 0; shape[i] != '\0'; i++) {
-		char c = i < text.len ? text.ptr[i] : '\0';
+		char c = '\0';
+
+		if (i < text.len) {
+			c = text.ptr[i];
+		}
 
 		if (shape[i] == '0' ? c < '0' || c > '9' : c != shape[i]) {
 			return false;

@@ -107,7 +107,7 @@ static int
 count_row(struct ledger *l, const struct change_set *cs,
     struct job_decision *row, struct tally *t, struct err *e)
 {
-	struct decision d;
+	struct decision d = {0};
 	int rc = check_decision(l, cs, row, &d, e);
 
 	if (rc != 0) {

@@ -72,13 +72,24 @@ context_resolve(struct context_set *set, const struct contract *c,
 	}
 }
 
+/* Allocated in resolve_value; spans only look const. */
+static void *
+owned(struct span s)
+{
+	union {
+		const char *read;
+		void *heap;
+	} p = {.read = s.ptr};
+
+	return p.heap;
+}
+
 void
 context_clear(struct context_set *set)
 {
 	for (size_t i = 0; i < set->count; i++) {
-		/* Allocated in resolve_value; spans only look const. */
-		free((void *)(uintptr_t)set->items[i].tenant.ptr);
-		free((void *)(uintptr_t)set->items[i].principal.ptr);
+		free(owned(set->items[i].tenant));
+		free(owned(set->items[i].principal));
 	}
 	free(set->items);
 	*set = (struct context_set){NULL, 0};

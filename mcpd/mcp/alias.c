@@ -5,6 +5,7 @@
 #include "mcpd/mcp/alias.h"
 
 #include "common/base/arena.h"
+#include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
 
 #define ALIAS_MAX  64
@@ -101,6 +102,7 @@ owner_of(const struct exposure_list *list, const char *const *names,
 		}
 	}
 	for (size_t i = 0; i < list->count; i++) {
+		cs_assert(list->items[i].name != NULL);
 		if (strcmp(list->items[i].name, name) == 0) {
 			return list->items[i].capability;
 		}

@@ -7,6 +7,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "common/base/xalloc.h"
 #include "common/contract/rules.h"
 #include "mcpd/mcp/dispatch.h"
 
@@ -31,6 +32,7 @@ put_value(struct json_out *j, const struct call *c)
 {
 	const struct result_format *format = c->request->server->format;
 
+	cs_assert(c->error.code != NULL || c->cap != NULL);
 	if (c->error.code != NULL) {
 		format->put_error(j, c->cap, &c->error);
 	} else if (c->cap->kind == KIND_READ) {

@@ -14,8 +14,8 @@
 #include "common/base/xalloc.h"
 #include "mcpd/mcp/session.h"
 
-#define LINE_MAX_BYTES (1024U * 1024U)
-#define OUT_HIGH_WATER (1024U * 1024U)
+#define LINE_MAX_BYTES ((size_t)1 << 20)
+#define OUT_HIGH_WATER ((size_t)1 << 20)
 #define IN_FLIGHT_MAX  256U
 #define READ_CHUNK     65536U
 
@@ -78,7 +78,7 @@ hang_up(struct stdio *s)
 }
 
 /* Stop or go on reading, whichever is due. */
-static void
+static void // NOLINTNEXTLINE(misc-no-recursion): `taking` ends it
 update_pause(struct stdio *s)
 {
 	bool full = s->out.len > OUT_HIGH_WATER ||
@@ -216,7 +216,7 @@ keep_rest(struct stdio *s, size_t used)
 
 /* Every whole line in the buffer. Answers that are ready at once come back
  * into this object while it runs, hence the flag. */
-static void
+static void // NOLINTNEXTLINE(misc-no-recursion): `taking` ends it
 take_lines(struct stdio *s)
 {
 	size_t used = 0;

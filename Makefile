@@ -1,0 +1,46 @@
+# A thin front: CMake does the work, these names are what people type.
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+DEMO_FLAGS ?=
+
+.PHONY: all release asan test bench fuzz lint format demo install clean
+
+all: release
+
+release:
+	@cmake --preset release $(if $(VERBOSE),,>/dev/null)
+	@cmake --build build/release -j $(JOBS)
+
+asan:
+	@cmake --preset asan $(if $(VERBOSE),,>/dev/null)
+	@cmake --build build/asan -j $(JOBS)
+
+# Unit, integration, boundary, fault and linkage tests; with CI set also lint,
+# fuzzing for a bounded time and a short bench.
+test: release asan
+	@tests/run.py
+
+bench: release
+	@tests/bench/run.py build/release
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@cmake --preset fuzz >/dev/null
+	@cmake --build build/fuzz -j $(JOBS)
+	@tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+lint:
+	@tests/lint.sh
+
+SOURCES = $(shell git ls-files '*.c' '*.h')
+format:
+	@clang-format -i $(SOURCES)
+
+demo:
+	@demo/demo.sh $(DEMO_FLAGS)
+
+install: release
+	@cmake --install build/release --prefix $(PREFIX)
+
+clean:
+	@rm -rf build

@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""Run every suite and count: `make test`.
+
+usage: run.py [SUITE...]     suites: unit linkage boundary integration fault lint fuzz bench
+
+Prints one line a suite as it ends, the output of what failed, and last
+`N passed, N failed`. With CI set, lint, fuzz and a short bench run as well.
+"""
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ASAN = os.path.join(ROOT, "build/asan")
+RELEASE = os.path.join(ROOT, "build/release")
+PYTHON = "/usr/bin/python3"
+
+
+def run(command, timeout=1800, **env):
+    try:
+        result = subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False)
+        return result.returncode, result.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as late:
+        return 124, (late.stdout or b"").decode(errors="replace") + "\ntimed out after %d s\n" % timeout
+    except FileNotFoundError as missing:
+        return 127, "%s\n" % missing
+
+
+def count_cmocka(output):
+    passed = sum(map(int, re.findall(r"\[  PASSED  \] (\d+) test", output)))
+    failed = sum(map(int, re.findall(r"\[  FAILED  \] (\d+) test", output)))
+    return passed, failed
+
+
+def count_lines(output):
+    """`ok` and `not ok` lines; a skipped test is a failure in CI."""
+    skipped = len(re.findall(r"(?m)^ok .*# SKIP", output)) if os.environ.get("CI") else 0
+    passed = len(re.findall(r"(?m)^ok\b", output)) - skipped
+    return passed, len(re.findall(r"(?m)^not ok\b", output)) + skipped
+
+
+def count_unittest(output):
+    ran = sum(map(int, re.findall(r"(?m)^Ran (\d+) tests?", output)))
+    failed = sum(int(n) for n in re.findall(r"(?:failures|errors|unexpected successes|skipped)=(\d+)", output))
+    # A failed subtest is counted by unittest once each; never below zero.
+    return max(ran - failed, 0), failed
+
+
+def count_exit(_):
+    return 1, 0
+
+
+def cases():
+    """(suite, name, command, counter, environment)"""
+    tests = os.path.join(ASAN, "tests")
+    for name in sorted(os.listdir(tests)):
+        if name.startswith("test_") and os.access(os.path.join(tests, name), os.X_OK):
+            yield "unit", name, [os.path.join(tests, name)], count_cmocka, {}
+    if os.path.exists(os.path.join(ROOT, "tests/unit/schemas_check.py")):
+        yield "unit", "schemas", [PYTHON, "tests/unit/schemas_check.py"], count_lines, {}
+    for name in ("needed.sh", "symbols.sh", "hardening.sh"):
+        yield "linkage", name, ["tests/linkage/" + name, os.path.join(RELEASE, "bin")], count_lines, {}
+    yield "linkage", "includes", [PYTHON, "tests/linkage/includes.py", ROOT], count_lines, {}
+    yield "boundary", "store", [os.path.join(tests, "store_under_sandbox")], count_lines, {}
+    yield ("boundary", "run", [PYTHON, "tests/boundary/test_run.py", os.path.join(ASAN, "bin/countersign-run"),
+                               os.path.join(tests, "fake"), os.path.join(tests, "attacker")], count_lines, {})
+    for suite, folder in (("boundary", "tests/boundary"), ("integration", "tests/integration"),
+                          ("fault", "tests/fault")):
+        for name in sorted(os.listdir(os.path.join(ROOT, folder))):
+            if name.startswith("test_") and name.endswith(".py") and name != "test_run.py":
+                yield (suite, name, [PYTHON, "-W", "ignore", "-m", "unittest", "-b", os.path.join(folder, name)],
+                       count_unittest, {"CS_BIN": os.path.join(ASAN, "bin")})
+    yield "lint", "lint", ["tests/lint.sh"], count_lines, {}
+    yield "fuzz", "fuzz", ["make", "fuzz", "FUZZ_SECONDS=%s" % os.environ.get("FUZZ_SECONDS", "10")], count_lines, {}
+    yield "bench", "bench", [PYTHON, "tests/bench/run.py", RELEASE, "--quick"], count_exit, {}
+
+
+def main():
+    wanted = sys.argv[1:] or ["unit", "linkage", "boundary", "integration", "fault"] + (
+        ["lint", "fuzz", "bench"] if os.environ.get("CI") else [])
+    passed = failed = 0
+    for suite, name, command, count, env in cases():
+        if suite not in wanted:
+            continue
+        started = time.monotonic()
+        code, output = run(command, **env)
+        good, bad = count(output)
+        if code != 0 and bad == 0:
+            bad = 1
+            good = 0 if count is count_exit else good
+        if good + bad == 0:
+            bad = 1
+            output += "no test ran\n"
+        print("%-6s %-11s %-28s %4d passed %3d failed  %6.1f s" % (
+            "ok" if bad == 0 else "FAILED", suite, name, good, bad, time.monotonic() - started), flush=True)
+        if bad:
+            print(output[-12000:], flush=True)
+        passed, failed = passed + good, failed + bad
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
