@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+"""Make the seeds of every fuzz target from tests/vectors: seeds.py FOLDER."""
+
+import pathlib
+import struct
+import sys
+
+VECTORS = pathlib.Path(__file__).resolve().parents[1] / "vectors"
+ROLES = {"mcpd": 1, "writer": 2, "control": 4, "ledger": 8}
+PEER = {"mcpd": 0, "writer": 1, "control": 2}
+HANG_UP = 3
+
+frames = {
+    p.stem.split("-", 1)[1]: bytes.fromhex(p.read_text())
+    for p in sorted((VECTORS / "frames").glob("*.hex"))
+}
+
+SENDERS = {
+    "mcpd": ["PING", "READ", "PROPOSE", "REFUSE", "RESOURCE"],
+    "writer": ["PING", "CLAIM", "REPORT"],
+    "control": ["PING", "QUERY", "SHOW", "DECIDE", "APPLY"],
+    "ledger": ["FAILURE", "PONG", "DOCUMENT", "RECORDED", "PROPOSED", "JOB", "IDLE"],
+}
+
+
+def hello(role):
+    """The HELLO vector is mcpd's; the role is its fourth u32."""
+    frame = bytearray(frames["HELLO"])
+    frame[24:28] = struct.pack(">I", ROLES[role])
+    if role == "ledger":
+        frame[6:8] = b"\0\1"
+    return bytes(frame)
+
+
+def step(role, data, chunk=0):
+    return struct.pack(">BH", PEER[role] | chunk << 2, len(data)) + data
+
+
+def show(kind, name):
+    body = struct.pack(">BI", kind, len(name)) + name.encode()
+    return struct.pack(">IHHI", len(body), 0x31, 0, 8) + body
+
+
+def query(kind):
+    body = struct.pack(">BII", kind, 20, 0)
+    return struct.pack(">IHHI", len(body), 0x30, 0, 9) + body
+
+
+def conversations():
+    greet = b"".join(step(r, hello(r)) for r in PEER)
+    propose = step("mcpd", frames["PROPOSE"])
+    decide = step("control", frames["DECIDE"])
+    claim = step("writer", frames["CLAIM"])
+    apply = step("control", frames["APPLY"])
+    report = step("writer", frames["REPORT"])
+    everything = greet + propose + decide + claim + apply + report
+    yield "loop", everything
+    yield "claim-late", greet + propose + decide + apply + claim + report
+    yield "lost", greet + propose + decide + claim + apply + struct.pack(
+        ">BH", HANG_UP | PEER["writer"] << 2, 0
+    )
+    yield "again", everything + propose + decide + apply
+    yield "reads", greet + b"".join(step("mcpd", frames[m]) for m in SENDERS["mcpd"])
+    looks = b"".join(step("control", show(k, "latest")) for k in range(8))
+    looks += b"".join(step("control", query(k)) for k in range(6))
+    yield "looks", everything + looks
+    for chunk in range(8):
+        yield f"chunk-{chunk}", step("control", hello("control"), chunk) + step(
+            "control", show(7, ""), chunk
+        )
+
+
+def seeds():
+    for path in VECTORS.glob("*.json"):
+        data = path.read_bytes()
+        yield "fuzz_json", path.stem, data
+        yield "fuzz_jsonrpc", path.stem, data
+        if path.stem.startswith("contract"):
+            yield "fuzz_contract", path.stem, data
+        if path.stem.startswith("change-set"):
+            yield "fuzz_change_set", path.stem, data
+        if path.stem.startswith(("job", "change-set")):
+            yield "fuzz_job_check", path.stem, data
+    for method in ("initialize", "tools/list", "tools/call", "resources/read", "ping"):
+        text = '{"jsonrpc":"2.0","id":1,"method":"%s","params":{}}' % method
+        yield "fuzz_jsonrpc", method.replace("/", "-"), text.encode()
+    yield "fuzz_frame", "all", b"".join(frames.values())
+    for role, names in SENDERS.items():
+        target = f"fuzz_codec_{role}"
+        for name in names:
+            yield target, name, hello(role) + frames[name]
+    names = "public\ninvoices\nid\ntenant_id\nupdated_at\n"
+    yield "fuzz_stmt_plan", "billing", (names + "late_fee_cents\nreason").encode()
+    yield "fuzz_stmt_plan", "hostile", (names + 'a" = 1; --\n').encode()
+    for name, data in conversations():
+        yield "fuzz_conn_ledgerd", name, data
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    for target, name, data in seeds():
+        folder = root / target
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
