@@ -332,6 +332,22 @@ a_trigger_with_other_ideas_rolls_everything_back(void **state)
 	}
 }
 
+/* The patch changes nothing, so the row as it was would look right. */
+static void
+a_row_that_a_trigger_takes_away_is_missed(void **state)
+{
+	struct checked_job job =
+	    job_for("orders.close", ROW_7, "{\"total\":20}");
+	struct outcome out;
+
+	(void)state;
+	sql("CREATE TRIGGER t AFTER UPDATE ON orders BEGIN"
+	    " DELETE FROM orders WHERE rowid = new.rowid; END");
+	out = apply(&job);
+	assert_outcome(&out, RECEIPT_FAILED, "POST_IMAGE_MISMATCH", false);
+	assert_untouched();
+}
+
 static void
 an_update_that_a_trigger_swallows_fails(void **state)
 {
@@ -526,6 +542,7 @@ main(void)
 	    TEST(a_row_hash_guards_every_reviewed_column),
 	    TEST(a_row_hash_that_differs_is_a_conflict),
 	    TEST(a_trigger_with_other_ideas_rolls_everything_back),
+	    TEST(a_row_that_a_trigger_takes_away_is_missed),
 	    TEST(an_update_that_a_trigger_swallows_fails),
 	    TEST(two_rows_with_one_key_are_refused),
 	    TEST(a_dry_run_changes_no_byte_of_the_file),
