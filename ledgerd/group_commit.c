@@ -4,6 +4,7 @@
 #include "common/base/xalloc.h"
 #include "ledgerd/conn.h"
 #include "ledgerd/store/events.h"
+#include "ledgerd/store/wal.h"
 
 /* Sign the chain's end at least this often, in events. */
 #define HEAD_INTERVAL 1024
@@ -12,10 +13,9 @@ static int
 commit_turn(struct ledger *l, struct err *e)
 {
 	struct store *s = &l->store;
-	bool sign =
-	    s->in_transaction &&
-	    (l->head_wanted ||
-		s->last_event_id - l->signed_event_id >= HEAD_INTERVAL);
+	bool sign = s->in_transaction &&
+		    (l->head_wanted ||
+			s->last_event_id - l->signed_event_id >= HEAD_INTERVAL);
 	int rc = sign ? event_sign_head(s, l->key, e) : 0;
 
 	if (rc != 0) {
@@ -48,6 +48,7 @@ group_commit_now(struct ledger *l)
 		}
 		conn_release(c);
 	}
+	wal_upkeep(&l->store);
 	return rc;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/base/xalloc.h"
+#include "ledgerd/store/wal.h"
 
 extern const char ledger_schema[];
 
@@ -22,7 +23,6 @@ static const char pragmas[] = "PRAGMA journal_mode = WAL;"
 			      "PRAGMA trusted_schema = OFF;"
 			      "PRAGMA cache_size = -2048;"
 			      "PRAGMA temp_store = MEMORY;"
-			      "PRAGMA wal_autocheckpoint = 2000;"
 			      "PRAGMA journal_size_limit = 67108864;"
 			      "PRAGMA busy_timeout = 2000;";
 
@@ -94,6 +94,7 @@ store_open(struct store *s, const char *path, struct err *e)
 	}
 	store_limits(s->db);
 	rc = store_exec(s->db, pragmas, e, "be opened");
+	wal_watch(s);
 	if (rc == 0) {
 		rc = store_exec(s->db, ledger_schema, e, "be prepared");
 	}

@@ -28,6 +28,9 @@ struct store {
 	int64_t last_event_id;
 	int64_t last_at_us;
 	uint8_t last_hash[32];
+	/* The write-ahead log, for wal.c. */
+	int wal_frames;          /* as of the last commit; 0: nothing new */
+	sqlite3_int64 wal_bytes; /* room that it is known to have */
 };
 
 /*

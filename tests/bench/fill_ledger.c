@@ -7,6 +7,7 @@
 #include "common/crypto/digest.h"
 #include "ledgerd/record.h"
 #include "ledgerd/store/events.h"
+#include "ledgerd/store/wal.h"
 #include "tests/bench/samples.h"
 
 #define GROUP 20000
@@ -99,6 +100,7 @@ main(int argc, char **argv)
 		append(&f, n, &e);
 		if (n % GROUP == GROUP - 1) {
 			must(store_commit(&f.store, &e), &e);
+			wal_upkeep(&f.store);
 		}
 	}
 	must(store_commit(&f.store, &e), &e);
