@@ -75,7 +75,7 @@ count_stop(pid_t pid)
 static void
 go_on(pid_t pid, int signal_number)
 {
-	int how =
+	enum __ptrace_request how =
 	    pid == state.target && !state.killed ? PTRACE_SYSCALL : PTRACE_CONT;
 
 	(void)ptrace(how, pid, NULL, (void *)(long)signal_number);
