@@ -167,8 +167,7 @@ watch(struct ledger_client *c, short what)
 	event_add(&c->io, NULL);
 }
 
-/* Write at once if the socket takes it: most frames leave here without
- * another turn of the loop. */
+/* Write what the socket takes. */
 static void
 flush(struct ledger_client *c)
 {
@@ -192,7 +191,8 @@ flush(struct ledger_client *c)
 	}
 }
 
-/* Send what may go: everything after HELLO, 64 at a time. */
+/* Send what may go: everything after HELLO, 64 at a time. The frames of one
+ * turn of the loop leave together, so that ledgerd commits them together. */
 static void
 pump(struct ledger_client *c)
 {
@@ -210,7 +210,9 @@ pump(struct ledger_client *c)
 		call->sent = true;
 		c->in_flight++;
 	}
-	flush(c);
+	if (c->out.len > 0) {
+		event_active(&c->io, EV_WRITE, 0);
+	}
 	arm_timer(c);
 }
 

@@ -52,7 +52,8 @@ buf_reserve(struct buf *b, size_t more)
 void
 buf_append(struct buf *b, const void *data, size_t len)
 {
-	cs_assert(buf_reserve(b, len) == 0);
+	/* Mostly there is room: len < cap - b->len, and cap > b->len. */
+	cs_assert(len < b->cap - b->len || buf_reserve(b, len) == 0);
 	if (len > 0) {
 		memcpy(b->data + b->len, data, len);
 	}
@@ -69,7 +70,9 @@ buf_puts(struct buf *b, const char *text)
 void
 buf_putc(struct buf *b, char c)
 {
-	buf_append(b, &c, 1);
+	cs_assert(b->cap - b->len > 1 || buf_reserve(b, 1) == 0);
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
 }
 
 void

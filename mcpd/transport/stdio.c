@@ -136,21 +136,20 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	check_finished(s);
 }
 
-/* Straight to the descriptor unless older answers still wait. */
+/* Answers of one turn of the loop leave together, in one write. */
 static void
 send_line(void *transport, struct span text)
 {
 	struct stdio *s = transport;
-	bool waiting = s->out.len > 0;
 
 	if (s->finished) {
 		return;
 	}
+	if (s->out.len == 0) {
+		event_active(&s->out_event, EV_WRITE, 0);
+	}
 	buf_span(&s->out, text);
 	buf_putc(&s->out, '\n');
-	if (!waiting) {
-		flush(s);
-	}
 }
 
 /* A place is free again. */
