@@ -26,6 +26,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 TICKS = os.sysconf("SC_CLK_TCK")
 IN_FLIGHT = (1, 8, 64)
 KEYS = 10000
+ROW_BYTES = 426  # of one recorded read; the bench prints what it is today
 ROW_READ_SQL = ('SELECT "id", "tenant_id", "status", "late_fee_cents", "waiver_reason", "updated_at"'
                 ' FROM "public"."invoices" WHERE "id" = %s AND "tenant_id" = %s LIMIT 2')
 
@@ -181,8 +182,9 @@ class Report:
 # The bench -----------------------------------------------------------------
 
 class Bench:
-    def __init__(self, build, quick):
+    def __init__(self, build, quick, folder):
         self.build = build
+        self.folder = folder
         self.runs = 1 if quick else 5
         self.seconds = 0.5 if quick else 1.5
         self.pgbench_seconds = 1 if quick else 2
@@ -261,6 +263,8 @@ class Bench:
                 for _ in range(self.runs):
                     if from_pg:
                         floor.values.append(self.pgbench(server, script, in_flight))
+                    if from_pg and in_flight < 64:
+                        self.floor_sqlite("SQLite commits/s, rows by %d" % in_flight, in_flight, in_flight)
                     result = self.load(mcp, "read", in_flight)
                     self.record(name, in_flight, result, per_program=from_pg)
                     answered += result["calls"]
@@ -318,12 +322,12 @@ class Bench:
         pending = workspace.ledger("SELECT proposal_id, proposal_hash FROM proposals"
                                    " WHERE state = 'pending_review' ORDER BY seq")
         approved = []
-        commits = self.report.figure("SQLite commits/s, alone", "/s")
+        commits = self.report.figure("SQLite commits/s, beside the applies", "/s")
         with self.served(workspace, no_writer=False) as mcp:
             pids = tree(mcp.process.pid)
             for in_flight in IN_FLIGHT:
                 figure = self.report.figure("applies/s", "/s", in_flight)
-                figure.beside(commits, "SQLite commits alone")
+                figure.beside(commits, "SQLite commits")
                 for _ in range(self.runs):
                     want = int((600 if in_flight == 1 else 2500) * self.seconds) - len(approved)
                     if want > 0:
@@ -331,6 +335,8 @@ class Bench:
                         result = self.control(workspace, "decide", 64, batch, 60, pids)
                         self.report.add("approvals/s", "/s", 64, result["calls"] / result["seconds"])
                         approved += batch
+                    if in_flight == 1:
+                        self.floor_sqlite(commits.name, None, 1)
                     result = self.control(workspace, "apply", in_flight, approved, self.seconds, pids)
                     if result["calls"] >= len(approved):
                         raise Failed("too few proposals for %d applies in flight" % in_flight)
@@ -338,17 +344,14 @@ class Bench:
                     self.record("applies", in_flight, result)
             self.memory(mcp, "memory with a writer")
 
-    def floor_sqlite(self, folder, row_bytes):
-        for _ in range(self.runs):
-            for group, name in ((1, "alone"), (8, "grouped by 8")):
-                path = os.path.join(folder, "floor-%d.db" % group)
-                done = subprocess.run(
-                    [self.program("floor_sqlite"), path, str(row_bytes), str(group), str(int(self.seconds * 1000))],
-                    stdout=subprocess.PIPE, text=True, check=True)
-                result = json.loads(done.stdout)
-                self.report.add("SQLite commits/s, " + name, "/s", None, result["calls"] / result["seconds"])
-                if group == 8:
-                    self.report.add("SQLite rows/s, " + name, "/s", None, 8 * result["calls"] / result["seconds"])
+    def floor_sqlite(self, name, in_flight, group):
+        """Bare commits of rows as large as ours, on the same file system."""
+        path = os.path.join(self.folder, "floor-%d.db" % group)
+        done = subprocess.run(
+            [self.program("floor_sqlite"), path, str(ROW_BYTES), str(group), str(int(self.seconds * 500))],
+            stdout=subprocess.PIPE, text=True, check=True)
+        result = json.loads(done.stdout)
+        self.report.add(name, "/s", in_flight, result["calls"] / result["seconds"])
 
     def start(self, workspace, name):
         """From exec to the answer to tools/list, as a client meets it."""
@@ -426,20 +429,18 @@ def facts(report, server):
     })
 
 
-def measure(bench, workspaces, server, folder):
+def measure(bench, workspaces, server):
     def workspace(engine):
         w = workspaces.enter_context(contextlib.closing(
             Workspace(engine, postgres=server if engine == "postgres" else None)))
         return w
 
     report = bench.report
-    script = write_script(folder)
+    script = write_script(bench.folder)
     shop = workspace("postgres")
     bench.reads(server, shop, script)
-    row_bytes = average_row(shop)
-    report.facts["bytes of one recorded read"] = str(row_bytes)
+    report.facts["bytes of one recorded read"] = str(average_row(shop))
     bench.reads(None, workspace("sqlite"), None)
-    bench.floor_sqlite(folder, row_bytes)
     book = workspace("postgres")
     bench.proposals(book)
     bench.applies(book)
@@ -462,12 +463,12 @@ def main():
     Workspace = workspace.Workspace
     workspace.ROWS = [("INV-%d" % i, "acme", "open", 5500, None, "2026-06-20T14:31:08Z") for i in range(KEYS)]
     folder = tempfile.mkdtemp(prefix="countersign-bench-")
-    bench = Bench(build, options.quick)
+    bench = Bench(build, options.quick, folder)
     try:
         with contextlib.ExitStack() as workspaces:
             server = workspaces.enter_context(contextlib.closing(Postgres(["max_connections=100"])))
             facts(bench.report, server)
-            measure(bench, workspaces, server, folder)
+            measure(bench, workspaces, server)
     except Failed as e:
         print("bench: %s" % e, file=sys.stderr)
         return 1
