@@ -50,22 +50,6 @@ count_of(const struct view *v, const char *key)
 	return list == JSON_NONE ? 0 : v->doc.nodes[list].count;
 }
 
-/* The last receipt that was not a dry run. */
-static uint32_t
-last_receipt(struct view *v)
-{
-	uint32_t list = json_get(&v->doc, 0, "receipts");
-	uint32_t last = JSON_NONE;
-
-	for (uint32_t i = view_first(v, list); i != JSON_NONE;
-	     i = view_next(v, list, i)) {
-		if (!view_bool(v, i, "dry_run")) {
-			last = i;
-		}
-	}
-	return last;
-}
-
 static void
 print_decisions(struct view *v, const char *indent)
 {
@@ -82,8 +66,10 @@ print_decisions(struct view *v, const char *indent)
 			    indent);
 			continue;
 		}
+		bool approved =
+		    strcmp(view_text(v, s, "action", ""), "approve") == 0;
 		view_print(v, "%s%s by %s (uid %s) at %s, reason: %s\n", indent,
-		    view_text(v, s, "action", "?"),
+		    approved ? "approved" : "rejected",
 		    view_text(v, reviewer, "user", "?"),
 		    view_text(v, reviewer, "uid", "?"),
 		    view_text(v, s, "issued_at", "?"),
@@ -91,25 +77,30 @@ print_decisions(struct view *v, const char *indent)
 	}
 }
 
+/* Every receipt, oldest first: a retry must not hide what really wrote. */
 static void
 print_writeback(struct view *v)
 {
-	uint32_t row = last_receipt(v);
-	uint32_t receipt = json_get(&v->doc, row, "receipt");
+	uint32_t list = json_get(&v->doc, 0, "receipts");
 
-	if (row == JSON_NONE) {
-		view_print(v, "Writeback:\n  none yet\n");
-		return;
+	view_print(v, "Writeback:\n");
+	if (view_first(v, list) == JSON_NONE) {
+		view_print(v, "  none yet\n");
 	}
-	view_print(v, "Writeback:\n  %s", view_text(v, receipt, "status", "?"));
-	const char *code = view_text(v, receipt, "safe_error_code", NULL);
-	if (code != NULL) {
-		view_print(v, " (%s)", code);
+	for (uint32_t i = view_first(v, list); i != JSON_NONE;
+	     i = view_next(v, list, i)) {
+		uint32_t receipt = json_get(&v->doc, i, "receipt");
+		const char *code =
+		    view_text(v, receipt, "safe_error_code", NULL);
+		view_print(v, "  %s%s%s%s%s at %s, %s row(s), key %s\n",
+		    view_text(v, receipt, "status", "?"),
+		    view_bool(v, i, "dry_run") ? " (dry run)" : "",
+		    code != NULL ? " (" : "", code != NULL ? code : "",
+		    code != NULL ? ")" : "",
+		    view_text(v, receipt, "executed_at", "?"),
+		    view_text(v, receipt, "rows_affected", "?"),
+		    view_text(v, receipt, "idempotency_key", "?"));
 	}
-	view_print(v, " at %s, %s row(s), key %s\n",
-	    view_text(v, receipt, "executed_at", "?"),
-	    view_text(v, receipt, "rows_affected", "?"),
-	    view_text(v, receipt, "idempotency_key", "?"));
 }
 
 static void

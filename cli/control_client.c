@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #define LEGACY_STORE  ".synapsor/local.db"
 #define REPLY_MS      180000
 #define START_MS      15000
+#define LOG_MAX       (1 << 20)
 
 static const char *
 choose_store(struct control *c, const struct args *a)
@@ -114,32 +116,65 @@ sibling_program(const char *name, char *out, size_t size, struct err *e)
 	    name, CS_LIBEXECDIR);
 }
 
-/* In the child: countersign-run, its standard output being our pipe. */
+/* Where programs that we leave running in the background write their log. It
+ * starts anew when it has grown large. */
+static int
+open_log(const struct control *c, off_t *start_out)
+{
+	struct stat st;
+	const char *path = arena_printf(c->arena, "%s.log", c->store);
+	int fd = open(
+	    path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	*start_out = 0;
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		if (st.st_size > LOG_MAX && ftruncate(fd, 0) == 0) {
+			st.st_size = 0;
+		}
+		*start_out = st.st_size;
+	}
+	return fd;
+}
+
+/* What the programs said since `start`, for a person whose command failed. */
+static void
+show_log(int log, off_t start)
+{
+	char text[4096];
+	ssize_t n = pread(log, text, sizeof(text), start);
+
+	if (n > 0) {
+		(void)fd_write_all(STDERR_FILENO, text, (size_t)n, -1);
+	}
+}
+
+/* In the child: countersign-run, whose standard output is our pipe. */
 _Noreturn static void
-run_supervisor(
-    const struct control *c, const char *roles, const char *program, int out)
+run_supervisor(const struct control *c, const char *roles, const char *program,
+    int out, int log)
 {
 	const char *arguments[12] = {program, "--config", c->config, "--store",
 	    c->store, "--roles", roles, "--exit-idle", "--print-ready"};
-	size_t count = 9;
-
-	if (secure_getenv("COUNTERSIGN_ACCEPT_REDUCED_ISOLATION") != NULL) {
-		arguments[count++] = "--accept-reduced-isolation";
-	}
-	(void)setsid();
-	(void)dup2(out, STDOUT_FILENO);
-	int null = open("/dev/null", O_RDONLY);
-	(void)dup2(null, STDIN_FILENO);
 	union {
 		const char **read;
 		char **argv;
 	} words = {.read = arguments};
+	int null = open("/dev/null", O_RDONLY);
+
+	if (secure_getenv("COUNTERSIGN_ACCEPT_REDUCED_ISOLATION") != NULL) {
+		arguments[9] = "--accept-reduced-isolation";
+	}
+	(void)setsid();
+	(void)dup2(null, STDIN_FILENO);
+	(void)dup2(out, STDOUT_FILENO);
+	/* It outlives this command: it must not hold the terminal or a pipe. */
+	(void)dup2(log >= 0 ? log : null, STDERR_FILENO);
 	(void)execv(program, words.argv);
 	_exit(CS_EXIT_ENVIRONMENT);
 }
 
 static int
-wait_ready(int fd, struct err *e)
+wait_ready(int fd, const char *store, struct err *e)
 {
 	char line[256];
 	int64_t deadline = clock_mono_ms() + START_MS;
@@ -150,15 +185,18 @@ wait_ready(int fd, struct err *e)
 		return 0;
 	}
 	return err_set(e, CS_E_UNAVAILABLE, "LEDGER_NOT_STARTED",
-	    "ledgerd could not be started; the lines above say why. Source "
-	    "database changed: no");
+	    "the background programs could not be started; the lines above and "
+	    "%s.log say why. Source database changed: no",
+	    store);
 }
 
 int
 control_start(const struct control *c, const char *roles, struct err *e)
 {
 	char program[PATH_MAX];
+	off_t log_start = 0;
 	int ends[2];
+	int log;
 	int rc =
 	    sibling_program("countersign-run", program, sizeof(program), e);
 	pid_t pid;
@@ -172,12 +210,17 @@ control_start(const struct control *c, const char *roles, struct err *e)
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		return err_sys(e, "pipe");
 	}
+	log = open_log(c, &log_start);
 	pid = fork();
 	if (pid == 0) {
-		run_supervisor(c, roles, program, ends[1]);
+		run_supervisor(c, roles, program, ends[1], log);
 	}
 	fd_close(&ends[1]);
-	rc = pid < 0 ? err_sys(e, "fork") : wait_ready(ends[0], e);
+	rc = pid < 0 ? err_sys(e, "fork") : wait_ready(ends[0], c->store, e);
+	if (rc != 0) {
+		show_log(log, log_start);
+	}
+	fd_close(&log);
 	fd_close(&ends[0]);
 	return rc;
 }

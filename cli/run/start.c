@@ -18,7 +18,7 @@
 #include "common/contract/contract.h"
 #include "common/proc/privdrop.h"
 
-#define DEFAULT_STORE     "./.synapsor/local.db"
+#define DEFAULT_STORE     "./.countersign/local.db"
 #define ATTACH_TIMEOUT_MS 5000
 #define ATTACH_RETRY_US   50000
 
@@ -348,6 +348,9 @@ start_writerd(struct run *r, struct err *e)
 		command_begin(r, &c, RUN_WRITERD);
 		command_add(&c, "--key");
 		command_add(&c, key);
+		if (r->options.exit_idle) {
+			command_add(&c, "--exit-idle");
+		}
 		rc = launch(r, RUN_WRITERD, &c, e);
 	}
 	free(key);
