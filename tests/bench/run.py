@@ -179,6 +179,12 @@ class Report:
             file.write(self.markdown())
 
 
+def settle():
+    """No run pays for what the one before it left to be written."""
+    os.sync()
+    time.sleep(0.05)
+
+
 # The bench -----------------------------------------------------------------
 
 class Bench:
@@ -208,6 +214,7 @@ class Bench:
 
     def load(self, mcp, mode, in_flight, seconds=None):
         """One run: the generator's figures and CPU seconds per program."""
+        settle()
         pids = tree(mcp.process.pid)
         read_fd, write_fd = mcp.process.stdout.fileno(), mcp.process.stdin.fileno()
         before = cpu_seconds(pids)
@@ -303,6 +310,7 @@ class Bench:
             raise Failed("%d proposals were answered, %d are in the ledger" % (answered, count))
 
     def control(self, workspace, action, in_flight, items, seconds, pids):
+        settle()
         before = cpu_seconds(pids)
         done = subprocess.run(
             [self.program("control_load"), workspace.store + ".run/control.sock", action, str(in_flight),
@@ -346,6 +354,7 @@ class Bench:
 
     def floor_sqlite(self, name, in_flight, group):
         """Bare commits of rows as large as ours, on the same file system."""
+        settle()
         path = os.path.join(self.folder, "floor-%d.db" % group)
         done = subprocess.run(
             [self.program("floor_sqlite"), path, str(ROW_BYTES), str(group), str(int(self.seconds * 500))],
@@ -356,6 +365,7 @@ class Bench:
     def start(self, workspace, name):
         """From exec to the answer to tools/list, as a client meets it."""
         for _ in range(self.runs):
+            settle()
             began = time.monotonic()
             mcp = workspace.serve(no_writer=False)
             try:
