@@ -39,8 +39,11 @@ format:
 demo:
 	@demo/demo.sh $(DEMO_FLAGS)
 
-install: release
-	@cmake --install build/release --prefix $(PREFIX)
+# The programs find each other by the prefix that they were built for.
+install:
+	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
+	@cmake --build build/release -j $(JOBS)
+	@DESTDIR=$(DESTDIR) cmake --install build/release
 
 clean:
 	@rm -rf build

@@ -7,5 +7,7 @@ install(TARGETS mcpd ledgerd writerd RUNTIME
 	PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_EXECUTE
 	WORLD_EXECUTE)
 install(DIRECTORY schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/schemas)
-install(DIRECTORY docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}
-	FILES_MATCHING PATTERN "*.[1-8]")
+foreach(section 1 5 8)
+	file(GLOB pages ${CMAKE_SOURCE_DIR}/docs/man/*.${section})
+	install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()

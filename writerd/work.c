@@ -98,8 +98,8 @@ work_do(
     struct work *w, const struct msg_job *m, struct arena *a, struct buf *out)
 {
 	struct checked_job *job = arena_alloc(a, sizeof(*job));
-	char at[CLOCK_TEXT_SIZE];
-	struct receipt r = {.job_id = m->job_id, .executed_at = span_of(at)};
+	char at[CLOCK_TEXT_SIZE] = "";
+	struct receipt r = {.job_id = m->job_id};
 	struct outcome done = {0};
 	struct err e = {0};
 	int rc;
@@ -127,5 +127,6 @@ work_do(
 	    receipt_status_name(done.status),
 	    done.code == NULL ? "none" : done.code);
 	clock_format(clock_now_us(), at);
+	r.executed_at = span_of(at);
 	write_receipt(w, &r, &done, out);
 }

@@ -13,6 +13,7 @@ from workspace import Workspace  # noqa: E402
 class Tampering(unittest.TestCase):
     def setUp(self):
         self.w = Workspace("sqlite")
+        self.w.tampered = True
         self.addCleanup(self.w.close)
         self.id = self.w.approved()
         self.other = self.w.proposed("INV-3002")
@@ -113,8 +114,9 @@ class Tampering(unittest.TestCase):
                       " expires_us, created_us) SELECT job_id, proposal_id, 'released', 0, 1, attempt,"
                       " CAST(replace(CAST(payload AS TEXT), 'approved support waiver', 'something else') AS BLOB),"
                       " signature, expires_us, created_us FROM jobs LIMIT 1")
-        result = self.w.run("apply", self.id)
-        self.assertIn("JOB_SIGNATURE_INVALID", result.stderr + result.stdout)
+        self.w.run("apply", self.id)
+        codes = [r["receipt"].get("safe_error_code") for r in self.w.json("receipts", "list")["receipts"]]
+        self.assertIn("JOB_SIGNATURE_INVALID", codes)
         self.assertEqual([self.w.row("INV-3001"), self.w.row("INV-3002"), self.w.row("INV-9001")], self.before)
 
     def test_events_cannot_be_changed_or_deleted_by_sql(self):

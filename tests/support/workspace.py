@@ -12,8 +12,15 @@ import sys
 import tempfile
 import time
 
+import schemas
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("CS_BIN", os.path.join(ROOT, "build/asan/bin"))
+DOCUMENTS = [
+    ("proposals", "change_set", "change-set.v1"), ("decisions", "statement", "decision.v1"),
+    ("jobs", "payload", "job.v1"), ("receipts", "receipt", "execution-receipt.v1"),
+    ("heads", "statement", "chain-head.v1"),
+]
 # Root in CI has no cs-* users; tests that are about uids make their own.
 REDUCED = ["--accept-reduced-isolation"] if os.geteuid() == 0 else []
 
@@ -121,6 +128,7 @@ class Workspace:
     def __init__(self, engine="sqlite", config=None, postgres=None):
         self.engine = engine
         self.postgres = postgres
+        self.tampered = False  # a test edits the ledger file itself
         self.path = tempfile.mkdtemp(prefix="countersign-test-")
         self.store = os.path.join(self.path, "ledger", "local.db")
         self.config = os.path.join(self.path, "countersign.json")
@@ -226,7 +234,16 @@ class Workspace:
             time.sleep(0.02)
         raise AssertionError("processes still run: %r" % processes(self.store))
 
+    def check_documents(self):
+        """Every document that the programs left in the ledger fits its schema."""
+        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % self.store, uri=True)) as db:
+            for table, column, name in DOCUMENTS:
+                for (value,) in db.execute("SELECT %s FROM %s" % (column, table)):
+                    schemas.validate(name, bytes(value).decode() if isinstance(value, bytes) else value)
+
     def close(self):
+        if os.path.exists(self.store) and not self.tampered:
+            self.check_documents()
         for pid in processes(self.store):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

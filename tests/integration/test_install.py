@@ -1,0 +1,44 @@
+"""`make install`: what lands where, with which rights, and that it runs there."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import workspace  # noqa: E402
+
+
+class Install(unittest.TestCase):
+    def test_installed_programs_find_each_other_and_daemons_cannot_be_read_by_others(self):
+        folder = tempfile.mkdtemp(prefix="countersign-install-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        os.chmod(folder, 0o755)
+        prefix = os.path.join(folder, "usr")
+        build = os.path.join(folder, "build")
+        # A build of its own: the tree's build folders keep their prefix.
+        subprocess.run(["cmake", "-S", workspace.ROOT, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+                        "-DCS_TESTS=OFF", "-DCMAKE_INSTALL_PREFIX=" + prefix], check=True, capture_output=True)
+        subprocess.run(["cmake", "--build", build], check=True, capture_output=True)
+        staged = os.path.join(folder, "staged")
+        subprocess.run(["cmake", "--install", build], check=True, capture_output=True,
+                       env={**os.environ, "DESTDIR": staged})
+        self.assertTrue(os.path.exists(staged + prefix + "/bin/countersign"))
+        subprocess.run(["cmake", "--install", build], check=True, capture_output=True)
+        for name in ("mcpd", "ledgerd", "writerd"):
+            mode = os.stat(os.path.join(prefix, "libexec/countersign", name)).st_mode & 0o777
+            self.assertEqual(mode & 0o077, 0o011, "%s may be run but not read by others" % name)
+        for path in ("share/countersign/schemas/contract.schema.json", "share/man/man1/countersign.1"):
+            self.assertTrue(os.path.exists(os.path.join(prefix, path)), path)
+        old, workspace.BIN = workspace.BIN, os.path.join(prefix, "bin")
+        try:
+            w = workspace.Workspace("sqlite")
+            self.assertEqual(w.json("apply", w.approved())["status"], "applied")
+            w.close()
+        finally:
+            workspace.BIN = old
+
+
+if __name__ == "__main__":
+    unittest.main()
