@@ -64,7 +64,7 @@ def cases():
     for name in ("needed.sh", "symbols.sh", "hardening.sh"):
         yield "linkage", name, ["tests/linkage/" + name, os.path.join(RELEASE, "bin")], count_lines, {}
     yield "linkage", "includes", [PYTHON, "tests/linkage/includes.py", ROOT], count_lines, {}
-    yield "boundary", "store", [os.path.join(tests, "store_under_sandbox")], count_lines, {}
+    yield "boundary", "store", [os.path.join(tests, "store_under_sandbox")], count_exit, {}
     yield ("boundary", "run", [PYTHON, "tests/boundary/test_run.py", os.path.join(ASAN, "bin/countersign-run"),
                                os.path.join(tests, "fake"), os.path.join(tests, "attacker")], count_lines, {})
     for suite, folder in (("boundary", "tests/boundary"), ("integration", "tests/integration"),

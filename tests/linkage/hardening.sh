@@ -58,7 +58,7 @@ check_cet() {
 	fi
 }
 
-for program in mcpd ledgerd writerd writerd-handler countersign \
+for program in mcpd ledgerd writerd countersign \
     countersign-run; do
 	if [ -e "$bindir/$program" ]; then
 		check "$bindir/$program"

@@ -13,13 +13,12 @@ allowed() {
 	    event_openssl ssl crypto' ;;
 	ledgerd) echo 'sodium sqlite3 event_core' ;;
 	writerd) echo 'sodium pq mariadb sqlite3 ssl crypto' ;;
-	writerd-handler) echo 'sodium curl' ;;
 	countersign) echo 'sodium' ;;
 	countersign-run) echo 'sodium' ;;
 	esac
 }
 
-for program in mcpd ledgerd writerd writerd-handler countersign \
+for program in mcpd ledgerd writerd countersign \
     countersign-run; do
 	file=$bindir/$program
 	if [ ! -e "$file" ]; then
