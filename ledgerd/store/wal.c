@@ -1,10 +1,9 @@
 /*
  * A log that grows with every commit makes the file system commit its own
- * journal each time as well, to store the new length: on ext4 that doubles what
- * a commit takes, and costs up to 4 ms when others write, too. So the log is
- * given its room ahead, as zeros, in steps that double; a short session stays
- * small. To SQLite, zeros behind the last frame are frames of no transaction,
- * and recovery ends there.
+ * journal each time as well, to store the new length: on ext4 that nearly
+ * doubles what a commit takes. So the log is given its room ahead, as zeros, in
+ * steps that double; a short session stays small. To SQLite, zeros behind the
+ * last frame are frames of no transaction, and recovery ends there.
  */
 #include "ledgerd/store/wal.h"
 
