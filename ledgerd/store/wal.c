@@ -10,7 +10,7 @@
 #define CHECKPOINT_FRAMES 2000
 #define FRAME_BYTES       (4096 + 24) /* page and frame header */
 #define AHEAD_BYTES       ((int64_t)32 * FRAME_BYTES)
-#define FIRST_BYTES       (256 * 1024)
+#define FIRST_BYTES       ((int64_t)256 * 1024)
 #define FULL_BYTES        ((int64_t)CHECKPOINT_FRAMES * FRAME_BYTES + AHEAD_BYTES)
 
 static const char zeros[65536];

@@ -46,8 +46,6 @@ ban writerd 'has no listener' 'listen|accept4?|bind'
 ban writerd 'has no event loop' 'event_base_.*|bufferevent_.*|evconnlistener_.*'
 ban writerd 'has no HTTP' "$http_calls"
 ban writerd 'mints no jobs' "sign_dsse|mint_.*|release_.*|decide_.*"
-ban 'has no database driver' "$driver_calls|sqlite3_.*"
-ban 'has no listener' 'listen|accept4?|bind'
 ban countersign 'does not apply' 'apply_.*|stmt_plan_.*'
 ban countersign 'has no database driver' "$driver_calls|sqlite3_.*"
 ban countersign-run 'has no database driver' "$driver_calls|sqlite3_.*"
