@@ -1,4 +1,8 @@
+#include <errno.h>
+#include <poll.h>
+
 #include "common/base/arena.h"
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/xalloc.h"
 #include "common/db/pg_session.h"
@@ -7,16 +11,26 @@
 
 #define STATEMENT_TIMEOUT_MS 15000
 #define LOCK_TIMEOUT_MS      5000
+/* How much longer than the server's own limit an answer may take. */
+#define PATIENCE_MS 2000
 
 struct db_pg {
 	struct db db;
 	PGconn *conn;
+	int64_t answer_ms; /* an answer later than this is lost */
+	bool lost;         /* the connection is never used again */
 };
+
+static struct db_pg *
+self_of(struct db *db)
+{
+	return (struct db_pg *)db;
+}
 
 static PGconn *
 conn_of(struct db *db)
 {
-	return ((struct db_pg *)db)->conn;
+	return self_of(db)->conn;
 }
 
 static int
@@ -40,8 +54,60 @@ pg_db_open(const struct contract_source *source, struct span url,
 		return rc;
 	}
 	db->db.ops = &db_pg_ops;
+	db->answer_ms = session.statement_timeout_ms + PATIENCE_MS;
+	(void)PQsetnonblocking(db->conn, 1);
 	*out = &db->db;
 	return 0;
+}
+
+/* Wait until the server has read all and answered: 0, or -1 when the time is
+ * over or the connection ended. */
+static int
+await_answer(PGconn *conn, int64_t deadline)
+{
+	int unsent;
+
+	while ((unsent = PQflush(conn)) == 1 || PQisBusy(conn)) {
+		struct pollfd p = {.fd = PQsocket(conn),
+		    .events = (short)(POLLIN | (unsent == 1 ? POLLOUT : 0))};
+		int64_t left = deadline - clock_mono_ms();
+
+		if (left <= 0 ||
+		    (poll(&p, 1, (int)left) < 0 && errno != EINTR)) {
+			return -1;
+		}
+		if (p.revents != 0 && PQconsumeInput(conn) == 0) {
+			return -1;
+		}
+	}
+	return unsent < 0 ? -1 : 0;
+}
+
+/* The last result of what was sent, as PQexec gives it; but PQexec waits for
+ * ever when an answer got lost on the way. NULL: no complete answer. */
+static PGresult *
+take_result(struct db_pg *db, int sent)
+{
+	int64_t deadline = clock_mono_ms() + db->answer_ms;
+	PGresult *last = NULL;
+	PGresult *next = NULL;
+
+	db->lost = sent == 0;
+	while (!db->lost) {
+		db->lost = await_answer(db->conn, deadline) != 0;
+		next = db->lost ? NULL : PQgetResult(db->conn);
+		if (next == NULL) {
+			break;
+		}
+		PQclear(last);
+		last = next;
+	}
+	db->lost = db->lost || PQstatus(db->conn) != CONNECTION_OK;
+	if (db->lost) {
+		PQclear(last);
+		last = NULL;
+	}
+	return last;
 }
 
 static bool
@@ -57,13 +123,13 @@ starts_with_any(const char *state, const char *const *list)
 
 /* Only the SQLSTATE leaves: the server's text may hold values. */
 static int
-pg_failure(PGconn *conn, const PGresult *result, struct err *e)
+pg_failure(const PGresult *result, struct err *e)
 {
 	static const char *const transient[] = {
 	    "40001", "40P01", "53", "55P03", "57014", "57P0", "08", NULL};
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
-	if (state == NULL || PQstatus(conn) != CONNECTION_OK) {
+	if (state == NULL) {
 		return err_set(e, CS_E_UNAVAILABLE, "DATABASE_UNAVAILABLE",
 		    "the connection to the database was lost");
 	}
@@ -117,12 +183,13 @@ pg_db_query(struct db *db, const char *sql, struct db_params params,
 	for (size_t i = 0; i < params.count; i++) {
 		values[i] = pg_param_text(params.items[i], a);
 	}
-	result = PQexecParams(
-	    conn_of(db), sql, (int)params.count, NULL, values, NULL, NULL, 0);
+	result = take_result(
+	    self_of(db), PQsendQueryParams(conn_of(db), sql, (int)params.count,
+			     NULL, values, NULL, NULL, 0));
 	status = PQresultStatus(result);
 	rc = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK
 		 ? copy_rows(result, a, out, e)
-		 : pg_failure(conn_of(db), result, e);
+		 : pg_failure(result, e);
 	PQclear(result);
 	return rc;
 }
@@ -130,20 +197,22 @@ pg_db_query(struct db *db, const char *sql, struct db_params params,
 static int
 pg_db_commit(struct db *db, struct err *e)
 {
-	PGresult *result = PQexec(conn_of(db), "COMMIT");
-	const char *tag = PQcmdStatus(result);
+	PGresult *result =
+	    take_result(self_of(db), PQsendQuery(conn_of(db), "COMMIT"));
 	int rc;
 
 	if (PQresultStatus(result) == PGRES_COMMAND_OK) {
 		/* COMMIT of a failed transaction answers ROLLBACK. */
-		rc = strcmp(tag, "COMMIT") == 0
+		rc = strcmp(PQcmdStatus(result), "COMMIT") == 0
 			 ? 0
 			 : err_set(e, CS_E_UNAVAILABLE, "TRANSACTION_FAILED",
 			       "the database rolled the transaction back");
 	} else if (PQresultErrorField(result, PG_DIAG_SQLSTATE) != NULL &&
-		   PQstatus(conn_of(db)) == CONNECTION_OK) {
-		rc = pg_failure(conn_of(db), result, e);
+		   PQtransactionStatus(conn_of(db)) == PQTRANS_IDLE) {
+		/* An error, and the server says that no transaction is open. */
+		rc = pg_failure(result, e);
 	} else {
+		self_of(db)->lost = true;
 		rc = err_set(e, CS_E_UNKNOWN, "OUTCOME_UNKNOWN",
 		    "COMMIT was sent and no answer came");
 	}
@@ -154,20 +223,26 @@ pg_db_commit(struct db *db, struct err *e)
 static void
 pg_db_rollback(struct db *db)
 {
-	PQclear(PQexec(conn_of(db), "ROLLBACK"));
+	struct db_pg *self = self_of(db);
+
+	if (!self->lost && PQtransactionStatus(self->conn) != PQTRANS_IDLE) {
+		PQclear(take_result(self, PQsendQuery(self->conn, "ROLLBACK")));
+	}
 }
 
+/* Reads what came meanwhile, so that a server that went away shows here. */
 static bool
 pg_db_is_alive(struct db *db)
 {
-	return PQstatus(conn_of(db)) == CONNECTION_OK &&
+	return !self_of(db)->lost && PQconsumeInput(conn_of(db)) == 1 &&
+	       PQstatus(conn_of(db)) == CONNECTION_OK &&
 	       PQtransactionStatus(conn_of(db)) == PQTRANS_IDLE;
 }
 
 static void
 pg_db_close(struct db *db)
 {
-	struct db_pg *self = (struct db_pg *)db;
+	struct db_pg *self = self_of(db);
 
 	pg_close(&self->conn);
 	free(self);

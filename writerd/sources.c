@@ -136,6 +136,8 @@ sources_connect(struct sources *s, const struct contract_source *source,
 		    "this writer cannot write to %s",
 		    contract_engine_name(source->engine));
 	}
+	/* A kept connection may have ended while nobody looked. */
+	sources_release(s, source, false);
 	if (s->open[index] == NULL) {
 		if (at == s->credential_count ||
 		    s->credentials[at].value == NULL) {
