@@ -195,6 +195,16 @@ release_checked(struct ledger *l, const struct mint *mint,
 			     operator_name, body, e);
 }
 
+/* 1 when a writer has, or waits for, a job of this proposal. */
+static int
+has_open_job(struct ledger *l, const struct proposal *p, struct err *e)
+{
+	int rc = stmt_run(&l->store, STMT_JOB_OPEN_OF, e, "t", p->proposal_id);
+
+	stmt_done(&l->store, STMT_JOB_OPEN_OF);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : CS_E_UNAVAILABLE;
+}
+
 /* A retry: look the receipt up again, or wait for the job that already does. */
 static int
 release_again(struct ledger *l, struct proposal *p, struct err *e)
@@ -202,8 +212,11 @@ release_again(struct ledger *l, struct proposal *p, struct err *e)
 	struct change_set cs;
 	int rc = proposal_check(p, l->scratch, &cs, e);
 
-	if (rc != 0 || p->state == STATE_OUTCOME_UNKNOWN) {
-		return rc;
+	if (rc == 0) {
+		rc = has_open_job(l, p, e);
+	}
+	if (rc != 0) {
+		return rc > 0 ? 0 : rc;
 	}
 	rc = store_request_begin(&l->store, e);
 	if (rc == 0) {
@@ -430,7 +443,10 @@ apply_receipt(struct ledger *l, const struct job_row *job,
 	if (rc == 0) {
 		rc = store_receipt(l, &p, r, text, e);
 	}
-	if (rc == 0 && to == STATE_OUTCOME_UNKNOWN) {
+	/* One look-up follows by itself. If that could not settle it either,
+	 * the next one is asked for by somebody: not again and again while the
+	 * database is down. */
+	if (rc == 0 && to == STATE_OUTCOME_UNKNOWN && !job->settle) {
 		rc = mint_settle(l, &p, e);
 	}
 	return rc;

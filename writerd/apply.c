@@ -427,6 +427,21 @@ apply_job(struct db *db, const struct checked_job *job, struct arena *a,
 	(void)commit(&t, &e);
 }
 
+/* Of a look-up that could not be finished, only that is known. */
+void
+outcome_unsettled(struct outcome *out, struct span job_id)
+{
+	bool settled = out->status != RECEIPT_FAILED ||
+		       strcmp(out->code, "NOT_APPLIED") == 0 ||
+		       strcmp(out->code, "IDEMPOTENT_FAILED") == 0;
+
+	if (!settled) {
+		out->status = RECEIPT_OUTCOME_UNKNOWN;
+		out->retryable = true;
+		set_hash(out, job_id, "outcome_unknown", NULL);
+	}
+}
+
 void
 apply_settle(struct db *db, const struct checked_job *job, struct arena *a,
     struct outcome *out)

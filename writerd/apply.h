@@ -35,6 +35,13 @@ void apply_job(struct db *db, const struct checked_job *job, struct arena *a,
 void apply_settle(struct db *db, const struct checked_job *job, struct arena *a,
     struct outcome *out);
 
+/*
+ * After a settling job: what an earlier attempt did stays unknown unless the
+ * receipt was found, or certainly is not there. "Failed" would say that nothing
+ * was changed.
+ */
+void outcome_unsettled(struct outcome *out, struct span job_id);
+
 /* An outcome in which nothing was changed. */
 void outcome_failed(struct outcome *out, struct span job_id,
     const struct err *e, bool retryable);

@@ -122,6 +122,9 @@ work_do(
 					 : job->job.guard_value;
 		r.dry_run = job->job.dry_run;
 	}
+	if (job->job.settle) {
+		outcome_unsettled(&done, m->job_id);
+	}
 	log_event(LOG_LEVEL_NOTICE, "job_done",
 	    "job=\"%.*s\" status=%s code=%s", SPAN_ARGS(m->job_id),
 	    receipt_status_name(done.status),
