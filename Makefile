@@ -9,11 +9,11 @@ all: release
 
 release:
 	@cmake --preset release $(if $(VERBOSE),,>/dev/null)
-	@cmake --build build/release -j $(JOBS)
+	@cmake --build build/release -j $(JOBS) -- $(if $(VERBOSE),,--quiet)
 
 asan:
 	@cmake --preset asan $(if $(VERBOSE),,>/dev/null)
-	@cmake --build build/asan -j $(JOBS)
+	@cmake --build build/asan -j $(JOBS) -- $(if $(VERBOSE),,--quiet)
 
 # Unit, integration, boundary, fault and linkage tests; with CI set also lint,
 # fuzzing for a bounded time and a short bench.
@@ -26,7 +26,7 @@ bench: release
 FUZZ_SECONDS ?= 60
 fuzz:
 	@cmake --preset fuzz >/dev/null
-	@cmake --build build/fuzz -j $(JOBS)
+	@cmake --build build/fuzz -j $(JOBS) -- $(if $(VERBOSE),,--quiet)
 	@tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 lint:
@@ -42,7 +42,7 @@ demo:
 # The programs find each other by the prefix that they were built for.
 install:
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
-	@cmake --build build/release -j $(JOBS)
+	@cmake --build build/release -j $(JOBS) -- $(if $(VERBOSE),,--quiet)
 	@DESTDIR=$(DESTDIR) cmake --install build/release
 
 clean:

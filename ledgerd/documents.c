@@ -353,7 +353,8 @@ show_evidence(
     struct ledger *l, struct span id, struct json_out *j, struct err *e)
 {
 	static const struct part one = {"Evidence bundle",
-	    "SELECT " READ_COLUMNS " FROM events WHERE evidence_id = ?1",
+	    "SELECT " READ_COLUMNS " FROM events"
+	    " WHERE event_id = event_of(?1) AND evidence_id = ?1",
 	    put_evidence_row};
 
 	return show_one(l, j, &one, id, e);
@@ -465,8 +466,9 @@ owns_evidence(struct ledger *l, const struct msg_resource *m, struct err *e)
 	bool owns = false;
 
 	if (reader_prepare(l,
-		"SELECT tenant, actor FROM events WHERE evidence_id = ?1", &st,
-		e) == 0) {
+		"SELECT tenant, actor FROM events"
+		" WHERE event_id = event_of(?1) AND evidence_id = ?1",
+		&st, e) == 0) {
 		(void)sqlite3_bind_text(
 		    st, 1, m->id.ptr, (int)m->id.len, SQLITE_STATIC);
 		owns = sqlite3_step(st) == SQLITE_ROW &&

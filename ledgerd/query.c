@@ -50,7 +50,7 @@ static const struct filter proposal_filters[] = {
 	VALUE_TEXT},
     {"evidence",
 	"proposal_id = (SELECT e.proposal_id FROM events e"
-	" WHERE e.evidence_id = ?1)",
+	" WHERE e.event_id = event_of(?1) AND e.evidence_id = ?1)",
 	VALUE_TEXT},
     {"receipt",
 	"proposal_id = (SELECT r.proposal_id FROM receipts r"
@@ -73,7 +73,7 @@ static const struct filter event_filters[] = {
 };
 
 static const struct filter read_filters[] = {
-    {"evidence", "evidence_id = ?1", VALUE_TEXT},
+    {"evidence", "(event_id = event_of(?1) AND evidence_id = ?1)", VALUE_TEXT},
     {"proposal", "proposal_id = ?1", VALUE_TEXT},
     {"tenant", "tenant = ?1", VALUE_TEXT},
     {"principal", "actor = ?1", VALUE_TEXT},

@@ -1,6 +1,7 @@
 #include "ledgerd/record.h"
 
 #include "common/base/clock.h"
+#include "common/base/xalloc.h"
 #include "common/contract/rules.h"
 #include "ledgerd/store/events.h"
 #include "proto/change_set.h"
@@ -115,6 +116,7 @@ prepare_evidence(struct ledger *l, struct call *call, struct err *e)
 	struct buf text = BUF_INIT;
 	struct json_out j;
 	struct json_doc doc;
+	char hash_id[ID_TEXT_SIZE];
 	char at[40];
 	int rc;
 
@@ -127,11 +129,11 @@ prepare_evidence(struct ledger *l, struct call *call, struct err *e)
 		rc = rules_scan_secrets("evidence_bundle.items[0].visible_row",
 		    &doc, l->scratch, e);
 	}
-	/* Microseconds, and never the same twice: so is the id. */
 	(void)snprintf(
 	    at, sizeof(at), "%lld", (long long)event_next_time(&l->store));
-	evidence_id_of(
-	    call->cap, m->tenant, call->row_json, at, call->evidence_id);
+	evidence_id_of(call->cap, m->tenant, call->row_json, at, hash_id);
+	call->event_id = l->store.last_event_id + 1;
+	evidence_id_at(call->event_id, hash_id, call->evidence_id);
 	return rc;
 }
 
@@ -177,6 +179,8 @@ record_read(struct ledger *l, const struct call *call, struct span proposal_id,
 	struct json_out j;
 	int rc;
 
+	/* The id that was given away names this very row. */
+	cs_assert(call->event_id == l->store.last_event_id + 1);
 	json_begin(&j, &body, 0);
 	json_open(&j, '{');
 	json_field_int(&j, "contract_event", l->contract_event);

@@ -18,6 +18,7 @@ struct call {
 	const struct msg_call *message;
 	struct span object_id;
 	struct span row_json; /* in the ledger's scratch arena */
+	int64_t event_id;     /* of the event that record_read appends next */
 	char evidence_id[ID_TEXT_SIZE];
 };
 
@@ -29,7 +30,8 @@ struct call {
 int call_check(struct ledger *l, const struct msg_call *m,
     enum capability_kind kind, struct call *out, struct err *e);
 
-/* ID("ev", {capability, source, tenant, row, at}), engine.md Appendix A2. */
+/* 0.1.1's ID("ev", {capability, source, tenant, row, at}), engine.md Appendix
+ * A2: its digits are the second half of our ids (evidence_id_at). */
 void evidence_id_of(const struct contract_capability *cap, struct span tenant,
     struct span row_json, const char *at, char out[ID_TEXT_SIZE]);
 

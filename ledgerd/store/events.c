@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
+#include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
 
 int64_t
@@ -12,6 +13,34 @@ event_next_time(const struct store *s)
 	int64_t now = clock_now_us();
 
 	return now > s->last_at_us ? now : s->last_at_us + 1;
+}
+
+#define NUMBER_DIGITS 10
+
+void
+evidence_id_at(int64_t event_id, const char *hash_id, char out[32])
+{
+	/* 2^40 events are thirty years at a thousand a second. */
+	cs_assert(event_id > 0 && event_id >> (4 * NUMBER_DIGITS) == 0);
+	(void)snprintf(out, 32, "ev_%0*llx%.10s", NUMBER_DIGITS,
+	    (unsigned long long)event_id, hash_id + 3);
+}
+
+int64_t
+evidence_event_of(struct span id)
+{
+	uint8_t bytes[NUMBER_DIGITS / 2];
+	int64_t event_id = 0;
+
+	if (id.len != 23 || memcmp(id.ptr, "ev_", 3) != 0 ||
+	    hex_decode((struct span){id.ptr + 3, NUMBER_DIGITS}, bytes,
+		sizeof(bytes)) != 0) {
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		event_id = event_id << 8 | bytes[i];
+	}
+	return event_id;
 }
 
 static void

@@ -23,6 +23,17 @@ struct event_row {
 	struct span body; /* JSON */
 };
 
+/*
+ * The id of the evidence that an event holds: "ev_", ten hexadecimal digits of
+ * the event's number, then the first ten of 0.1.1's hash (`hash_id`, see
+ * evidence_id_of). It looks like 0.1.1's and finds its row without an index.
+ */
+void evidence_id_at(int64_t event_id, const char *hash_id, char out[32]);
+
+/* The event that an evidence id names; 0 when it is not such an id. The row's
+ * own evidence_id must still be compared. */
+int64_t evidence_event_of(struct span id);
+
 /* The time that the next event gets: now, but never before its predecessor. */
 int64_t event_next_time(const struct store *s);
 

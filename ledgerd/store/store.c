@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/base/xalloc.h"
+#include "ledgerd/store/events.h"
 #include "ledgerd/store/wal.h"
 
 extern const char ledger_schema[];
@@ -73,6 +74,18 @@ find_chain_end(struct store *s, struct err *e)
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : e->code;
 }
 
+/* event_of(evidence id): so that searches by evidence are look-ups. */
+static void
+sql_event_of(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct span id = {(const char *)sqlite3_value_text(values[0]),
+	    (size_t)sqlite3_value_bytes(values[0])};
+
+	(void)count;
+	sqlite3_result_int64(
+	    context, id.ptr == NULL ? 0 : evidence_event_of(id));
+}
+
 int
 store_open(struct store *s, const char *path, struct err *e)
 {
@@ -106,6 +119,9 @@ store_open(struct store *s, const char *path, struct err *e)
 	}
 	if (rc == 0) {
 		store_limits(s->reader);
+		(void)sqlite3_create_function(s->reader, "event_of", 1,
+		    SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_event_of,
+		    NULL, NULL);
 		rc = store_exec(s->reader,
 		    "PRAGMA query_only = ON; PRAGMA cache_size = -1024;"
 		    "PRAGMA temp_store = MEMORY;"

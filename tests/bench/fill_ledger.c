@@ -55,8 +55,11 @@ put_bodies(struct fill *f, const char *id)
 static void
 name_evidence(struct fill *f, int64_t n, char out[ID_TEXT_SIZE])
 {
+	char hash_id[ID_TEXT_SIZE];
+
 	buf_printf(&f->row, "%lld", (long long)n);
-	digest_id("ev", buf_as_span(&f->row), out);
+	digest_id("ev", buf_as_span(&f->row), hash_id);
+	evidence_id_at(f->store.last_event_id + 1, hash_id, out);
 }
 
 static void
