@@ -29,32 +29,49 @@ create_table(
 	return rc;
 }
 
-int
-source_receipt_find(struct db *db, const struct contract_capability *cap,
-    bool may_create, struct arena *a, struct err *e)
+/* CS_E_NOT_FOUND when there is none. */
+static int
+look_for_table(struct db *db, const struct contract_capability *cap,
+    struct arena *a, struct err *e)
 {
 	const struct dialect *d = dialect_of(cap->source->engine);
 	struct scalar schema = {SCALAR_TEXT, span_of(cap->schema)};
 	struct db_result result;
-	int rc;
+	int rc = db->ops->query(db, d->receipts_find,
+	    (struct db_params){&schema, 1}, a, &result, e);
+
+	if (rc != 0) {
+		return rc;
+	}
+	return result.rows == 0
+		   ? CS_E_NOT_FOUND
+		   : stmt_receipt_table(d, result.values[0].text,
+			 db->receipt_table, sizeof(db->receipt_table), e);
+}
+
+int
+source_receipt_find(struct db *db, const struct contract_capability *cap,
+    bool may_create, struct arena *a, struct err *e)
+{
+	int rc = 0;
 
 	if (db->receipts_ready) {
 		return 0;
 	}
-	rc = db->ops->query(db, d->receipts_find,
-	    (struct db_params){&schema, 1}, a, &result, e);
-	if (rc != 0) {
-		return rc;
-	}
-	if (result.rows == 1) {
-		rc = stmt_receipt_table(d, result.values[0].text,
-		    db->receipt_table, sizeof(db->receipt_table), e);
-	} else if (may_create) {
-		rc = create_table(db, d, a, e);
-	} else {
-		return CS_E_NOT_FOUND;
+	rc = look_for_table(db, cap, a, e);
+	if (rc == CS_E_NOT_FOUND && may_create) {
+		rc = create_table(db, dialect_of(cap->source->engine), a, e);
+		/* IF NOT EXISTS does not help against another writer that
+		 * creates it right now: one of the two is refused. */
+		if (rc == CS_E_DENIED &&
+		    look_for_table(db, cap, a, NULL) == 0) {
+			rc = 0;
+		}
 	}
 	db->receipts_ready = rc == 0;
+	if (rc != 0) {
+		db->receipt_table[0] = '\0';
+	}
 	return rc;
 }
 
