@@ -49,23 +49,6 @@ on_show(struct conn *c, uint32_t id, const void *message)
 	answer(c, id, rc, &document, &e);
 }
 
-/* With "apply": "on_approval" the decision releases the job as well. */
-static void
-apply_on_approval(
-    struct ledger *l, const struct msg_decide *m, const struct person *person)
-{
-	struct proposal p;
-	struct err e = {0};
-	struct conn *writer = conn_claiming(l);
-
-	if (m->action == DECISION_APPROVE &&
-	    l->contract->apply == APPLY_ON_APPROVAL && writer != NULL &&
-	    release_job(
-		l, m->proposal_id, span_of(person->user), false, &p, &e) == 0) {
-		release_lease_next(writer);
-	}
-}
-
 static void
 on_decide(struct conn *c, uint32_t id, const void *message)
 {
@@ -92,7 +75,7 @@ on_decide(struct conn *c, uint32_t id, const void *message)
 		json_field_bool(&j, "listed", person.row != NULL);
 		json_close(&j, '}');
 		json_close(&j, '}');
-		apply_on_approval(l, m, &person);
+		release_by_policy(conn_claiming(l));
 	}
 	answer(c, id, rc, &document, &e);
 }

@@ -25,6 +25,7 @@ on_claim(struct conn *c, uint32_t id, const void *message)
 	c->claiming = true;
 	c->claim_id = id;
 	release_lease_next(c);
+	release_by_policy(c);
 	if (c->claiming) {
 		(void)event_add(c->claim_timer, &wait);
 	}

@@ -353,6 +353,47 @@ release_lease_next(struct conn *writer)
 	conn_reply(writer, writer->claim_id, MSG_JOB, &m);
 }
 
+/* The next approved proposal behind *seq; false when there is none. */
+static bool
+next_approved(struct ledger *l, int64_t *seq, struct span *id)
+{
+	struct store *s = &l->store;
+	struct err e = {0};
+	int rc = stmt_run(s, STMT_PROPOSAL_APPROVED, &e, "i", *seq);
+
+	if (rc == SQLITE_ROW) {
+		sqlite3_stmt *st = s->stmts[STMT_PROPOSAL_APPROVED];
+		*seq = stmt_int(st, 0);
+		*id = arena_span(l->scratch, stmt_span(st, 1));
+	}
+	stmt_done(s, STMT_PROPOSAL_APPROVED);
+	return rc == SQLITE_ROW;
+}
+
+void
+release_by_policy(struct conn *writer)
+{
+	struct ledger *l = writer == NULL ? NULL : writer->ledger;
+	struct proposal p;
+	struct span id;
+	int64_t seq = 0;
+
+	if (l == NULL || !writer->claiming ||
+	    l->contract->apply != APPLY_ON_APPROVAL) {
+		return;
+	}
+	while (next_approved(l, &seq, &id)) {
+		struct err e = {0};
+		if (release_job(l, id, span_of("apply: on_approval"), false, &p,
+			&e) == 0) {
+			release_lease_next(writer);
+			return;
+		}
+		/* Expired, or from another contract: a person has to look. */
+		log_err(LOG_LEVEL_WARN, "not_released", &e);
+	}
+}
+
 static int
 find_leased(struct ledger *l, int64_t seq, struct job_row *job, struct err *e)
 {

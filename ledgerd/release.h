@@ -26,6 +26,10 @@ int release_job(struct ledger *l, struct span proposal_id,
  * happens when there is none. */
 void release_lease_next(struct conn *writer);
 
+/* With "apply": "on_approval": release the oldest approved proposal that can be
+ * released to this writer (NULL: none waits), unless it got a job already. */
+void release_by_policy(struct conn *writer);
+
 /* Take a writer's report. CS_E_INVALID or CS_E_STATE when it cannot be. */
 int release_report(
     struct conn *writer, const struct msg_report *m, struct err *e);

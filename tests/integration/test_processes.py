@@ -127,6 +127,16 @@ class Processes(unittest.TestCase):
         with open(self.w.store, "rb") as file:
             self.assertNotIn(b"sqlite://", file.read())
 
+    def test_apply_on_approval_waits_for_a_writer_that_comes_later(self):
+        w = Workspace("sqlite", config=contract(apply="on_approval"))
+        self.addCleanup(w.close)
+        first, second = w.approved("INV-3001"), w.approved("INV-3002")
+        self.assertEqual(w.row("INV-3001")[0], 5500)
+        with w.client(no_writer=False):
+            wait_for(lambda: w.row("INV-3001")[0] == 0 and w.row("INV-3002")[0] == 0, what="the writer")
+            for identifier in (first, second):
+                wait_for(lambda: w.json("proposals", "show", identifier)["proposal"]["state"] == "applied")
+
 
 def processes_of_writer(mcp):
     from workspace import child_of
