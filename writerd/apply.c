@@ -298,6 +298,44 @@ update_row(struct attempt *t, struct err *e)
 	return 0;
 }
 
+/* A whole number: "v1" + 1 is 1 for SQLite, and the largest one + 1 a double.
+ */
+static bool
+is_integer(struct scalar s)
+{
+	size_t sign = s.text.len > 0 && s.text.ptr[0] == '-';
+
+	for (size_t i = sign; i < s.text.len; i++) {
+		if (s.text.ptr[i] < '0' || s.text.ptr[i] > '9') {
+			return false;
+		}
+	}
+	return s.kind == SCALAR_NUMBER && s.text.len > sign;
+}
+
+/* The next one who reads this row must see that it has changed. */
+static int
+check_advance(struct attempt *t, struct err *e)
+{
+	const struct job *job = &t->job->job;
+	enum version_advance advance = t->job->cap->advance;
+	struct scalar now = locked(t, job->guard_column);
+	bool moved = !version_is(now, job->guard_value);
+
+	if (advance == ADVANCE_INTEGER_INCREMENT) {
+		moved =
+		    moved && is_integer(now) && is_integer(job->guard_value);
+	}
+	if (advance == ADVANCE_NOT_CHECKED || moved) {
+		return 0;
+	}
+	(void)err_set(e, CS_E_INVALID, "VERSION_DID_NOT_ADVANCE",
+	    "the version column %.*s did not move with the update, as the "
+	    "contract's conflict_guard.advance asks; it was rolled back",
+	    SPAN_ARGS(job->guard_column));
+	return fail(t, CS_E_INVALID, e, false);
+}
+
 /* Read it again: a trigger may have had other ideas. */
 static int
 check_post_image(struct attempt *t, struct err *e)
@@ -325,7 +363,7 @@ check_post_image(struct attempt *t, struct err *e)
 			return fail(t, CS_E_INVALID, e, false);
 		}
 	}
-	return 0;
+	return check_advance(t, e);
 }
 
 static int

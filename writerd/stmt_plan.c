@@ -188,6 +188,16 @@ put_where(struct text *t, const struct contract_capability *cap)
 }
 
 static void
+put_increment(struct text *t, const struct contract_capability *cap)
+{
+	buf_puts(&t->buf, ", ");
+	put_identifier(t, span_of(cap->conflict_column));
+	buf_puts(&t->buf, " = ");
+	put_identifier(t, span_of(cap->conflict_column));
+	buf_puts(&t->buf, " + 1");
+}
+
+static void
 plan_row(struct text *t, const struct contract_capability *cap,
     const struct change_set *cs, struct arena *a, struct stmt_plan *out)
 {
@@ -210,6 +220,9 @@ plan_row(struct text *t, const struct contract_capability *cap,
 		put_identifier(t, cs->patch[i].name);
 		buf_puts(&t->buf, " = ");
 		put_param(t);
+	}
+	if (cap->advance == ADVANCE_INTEGER_INCREMENT) {
+		put_increment(t, cap);
 	}
 	put_where(t, cap);
 	if (cap->conflict_column != NULL) {

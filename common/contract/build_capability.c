@@ -285,6 +285,18 @@ build_references(const struct tree *t, const struct contract *c, uint32_t node,
 	}
 }
 
+static enum version_advance
+build_advance(const struct tree *t, uint32_t guard)
+{
+	uint32_t advance = tree_get(t, guard, "advance");
+
+	return tree_is_text(t, advance, "integer_increment")
+		   ? ADVANCE_INTEGER_INCREMENT
+	       : tree_is_text(t, advance, "database_generated")
+		   ? ADVANCE_DATABASE_GENERATED
+		   : ADVANCE_NOT_CHECKED;
+}
+
 /* The order of the fields is that of cli-config.md §1.6. */
 static void
 build_capability(const struct tree *t, const struct contract *c, uint32_t node,
@@ -308,6 +320,7 @@ build_capability(const struct tree *t, const struct contract *c, uint32_t node,
 	cap->max_rows = build_count(t, node, "max_rows", 1);
 	cap->conflict_column =
 	    build_column(t, a, tree_get(t, node, "conflict_guard"), "column");
+	cap->advance = build_advance(t, tree_get(t, node, "conflict_guard"));
 	build_read_columns(a, cap);
 	if (cap->kind == KIND_PROPOSAL) {
 		build_proposal(t, a, node, cap);

@@ -124,6 +124,13 @@ struct contract_transition {
 	size_t state_count;
 };
 
+/* Who moves the version column, so that its next reader sees a change. */
+enum version_advance {
+	ADVANCE_NOT_CHECKED,
+	ADVANCE_INTEGER_INCREMENT,  /* the writer adds one */
+	ADVANCE_DATABASE_GENERATED, /* a trigger does */
+};
+
 struct contract_capability {
 	size_t index; /* position in contract.capabilities */
 	const char *name;
@@ -158,6 +165,7 @@ struct contract_capability {
 	struct contract_transition *transitions;
 	size_t transition_count;
 	const char *conflict_column; /* NULL: row hash */
+	enum version_advance advance;
 	bool weak_guard_ack;
 	const char *required_role;  /* NULL if none */
 	int64_t approval_expires_s; /* approval.expires_s, default 86400 */

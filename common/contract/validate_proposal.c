@@ -254,12 +254,29 @@ is_guard_column(const struct tree *t, uint32_t column, bool weak_ack)
 		       tree_is_text(t, column, "")));
 }
 
+/* Ours. Only a column can move. */
+static void
+check_advance(struct check *c, uint32_t guard)
+{
+	uint32_t advance = tree_get(c->t, guard, "advance");
+
+	if (advance != JSON_NONE &&
+	    (!tree_is_identifier(c->t, tree_get(c->t, guard, "column")) ||
+		!(tree_is_text(c->t, advance, "integer_increment") ||
+		    tree_is_text(c->t, advance, "database_generated")))) {
+		check_error(c, guard, "advance", "INVALID_VERSION_ADVANCE",
+		    "advance is integer_increment or database_generated, and "
+		    "needs a version column.");
+	}
+}
+
 /* Without a version to compare, a stale approval would overwrite whatever came
  * after: so either a column or an explicit acknowledgement. */
 static void
 check_guard(struct check *c, uint32_t capability)
 {
-	static const char *const known[] = {"column", "weak_guard_ack", NULL};
+	static const char *const known[] = {
+	    "column", "weak_guard_ack", "advance", NULL};
 	uint32_t guard = tree_get(c->t, capability, "conflict_guard");
 
 	if (!tree_is_object(c->t, guard)) {
@@ -276,6 +293,7 @@ check_guard(struct check *c, uint32_t capability)
 		    "CONFLICT_GUARD_COLUMN_REQUIRED",
 		    "Name the version column, or say weak_guard_ack: true.");
 	}
+	check_advance(c, guard);
 }
 
 /* mode is free; a role that is no string must not become "no role". */

@@ -137,10 +137,44 @@ class Loop:
         self.assertEqual(codes, ["MODEL_CANNOT_OVERRIDE_BINDING", "ARGUMENT_ABOVE_MAXIMUM", "PATCH_ABOVE_MAXIMUM"])
         self.assertEqual(self.w.json("proposals", "list")["proposals"], [])
 
+    def advancing(self, advance):
+        """A workspace whose version is a number that must move."""
+        value = contract(self.w.engine)
+        value["capabilities"][1]["conflict_guard"] = {"column": "version", "advance": advance}
+        self.w.write_config(value)
+        self.w.sql("ALTER TABLE invoices ADD COLUMN version integer NOT NULL DEFAULT 7")
+
+    def version(self):
+        return int(self.w.sql("SELECT version FROM invoices WHERE id = 'INV-3001'")[0][0])
+
+    def test_version_that_the_writer_moves(self):
+        self.advancing("integer_increment")
+        self.grant("version")
+        with self.w.client() as mcp:
+            first, second = (mcp.propose("INV-3001", reason=r)["proposal"]["id"] for r in ("one", "two"))
+        for identifier in (first, second):
+            self.w.run("proposals", "approve", identifier, "--yes", check=0)
+        receipt = self.w.json("apply", first)
+        self.assertEqual((receipt["status"], receipt["previous_version"], receipt["new_version"]), ("applied", 7, 8))
+        self.assertEqual(self.version(), 8)
+        self.assertEqual(self.w.json("apply", second)["safe_error_code"], "VERSION_CONFLICT")
+        self.assertEqual(self.w.row("INV-3001")[1], "one")
+
+    def test_version_that_the_database_does_not_move(self):
+        self.advancing("database_generated")
+        identifier = self.w.approved()
+        before = self.w.row("INV-3001")
+        receipt = self.w.json("apply", identifier, check=1)
+        self.assertEqual(receipt["safe_error_code"], "VERSION_DID_NOT_ADVANCE")
+        self.assertEqual((self.w.row("INV-3001"), self.version()), (before, 7))
+
 
 class SqliteLoop(Loop, unittest.TestCase):
     def make(self):
         return Workspace("sqlite")
+
+    def grant(self, column):
+        pass
 
     def receipt_tables(self):
         return self.w.sql("SELECT count(*) FROM sqlite_master WHERE name LIKE '%receipts%'")[0][0]
@@ -164,6 +198,9 @@ class PostgresLoop(Loop, unittest.TestCase):
 
     def make(self):
         return Workspace("postgres", postgres=self.server)
+
+    def grant(self, column):
+        self.w.sql("GRANT UPDATE (%s) ON invoices TO writer" % column)
 
     def receipt_tables(self):
         return int(self.w.sql("SELECT count(*) FROM pg_class WHERE relname = 'synapsor_writeback_receipts'")[0][0])

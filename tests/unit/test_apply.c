@@ -528,6 +528,66 @@ a_table_that_is_gone_fails_and_can_be_retried(void **state)
 	assert_outcome(&out, RECEIPT_APPLIED, "", true);
 }
 
+/* Apply with this rule about the version, with `version` as what is there. */
+static struct outcome
+apply_advance(enum version_advance advance, const char *version)
+{
+	char row[128];
+	char insert[128];
+	struct checked_job job;
+	struct contract_capability cap;
+	struct outcome out;
+
+	(void)snprintf(row, sizeof(row),
+	    "{\"id\":7,\"tenant_id\":\"acme\",\"status\":\"open\","
+	    "\"total\":20,\"version\":%s}",
+	    version);
+	(void)snprintf(insert, sizeof(insert),
+	    "INSERT INTO orders VALUES (7, 'acme', 'open', 20, %s)", version);
+	sql("DROP TABLE orders;"
+	    "DROP TABLE IF EXISTS synapsor_writeback_receipts;" RECEIPTS
+	    "CREATE TABLE orders (id INTEGER, tenant_id TEXT, status TEXT,"
+	    " total NUMERIC, version)");
+	sql(insert);
+	job = job_for("orders.close", row, CLOSE);
+	cap = *job.cap;
+	cap.advance = advance;
+	job.cap = &cap;
+	out = apply(&job);
+	return out;
+}
+
+static void
+a_version_that_we_move_is_one_more(void **state)
+{
+	static const char *const not_whole[] = {"null", "2.5"};
+	struct outcome out = apply_advance(ADVANCE_INTEGER_INCREMENT, "41");
+
+	(void)state;
+	assert_outcome(&out, RECEIPT_APPLIED, "", true);
+	assert_span(out.new_version.text, "42");
+	assert_string_equal(look_up("SELECT version FROM orders"), "42");
+	for (size_t i = 0; i < COUNT(not_whole); i++) {
+		out = apply_advance(ADVANCE_INTEGER_INCREMENT, not_whole[i]);
+		assert_outcome(
+		    &out, RECEIPT_FAILED, "VERSION_DID_NOT_ADVANCE", false);
+		assert_string_equal(
+		    look_up("SELECT status FROM orders"), "open");
+	}
+}
+
+static void
+a_version_that_the_database_moves_must_move(void **state)
+{
+	struct outcome out = apply_advance(ADVANCE_DATABASE_GENERATED, "41");
+
+	(void)state;
+	assert_outcome(&out, RECEIPT_FAILED, "VERSION_DID_NOT_ADVANCE", false);
+	assert_string_equal(look_up("SELECT status FROM orders"), "open");
+	out = apply_advance(ADVANCE_NOT_CHECKED, "41");
+	assert_outcome(&out, RECEIPT_APPLIED, "", true);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -551,6 +611,8 @@ main(void)
 	    TEST(a_receipt_that_is_there_decides),
 	    TEST(a_lease_that_ran_out_is_not_committed),
 	    TEST(a_table_that_is_gone_fails_and_can_be_retried),
+	    TEST(a_version_that_we_move_is_one_more),
+	    TEST(a_version_that_the_database_moves_must_move),
 	};
 
 	crypto_init();
