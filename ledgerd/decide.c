@@ -115,15 +115,8 @@ add_event(struct ledger *l, const struct change_set *cs,
 	}
 	json_field_int(&j, "reviewer_uid", d->uid);
 	json_close(&j, '}');
-	rc = event_append(&l->store,
-	    &(struct event_row){.kind = state_event_name(event),
-		.actor = d->user,
-		.tenant = cs->tenant,
-		.capability = cs->action,
-		.object_id = cs->object_id,
-		.proposal_id = cs->proposal_id,
-		.body = buf_as_span(&body)},
-	    e);
+	rc = proposal_event(&l->store, cs, state_event_name(event), d->user,
+	    buf_as_span(&body), e);
 	buf_clear(&body);
 	return rc;
 }

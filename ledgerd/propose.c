@@ -92,15 +92,8 @@ add_created_event(struct ledger *l, const struct change_set *cs, struct err *e)
 	json_field_bool(&j, "source_database_mutated", false);
 	json_field_text(&j, "contract_digest", l->contract->digest_text);
 	json_close(&j, '}');
-	rc = event_append(&l->store,
-	    &(struct event_row){.kind = state_event_name(EVENT_CREATE),
-		.actor = cs->principal,
-		.tenant = cs->tenant,
-		.capability = cs->action,
-		.object_id = cs->object_id,
-		.proposal_id = cs->proposal_id,
-		.body = buf_as_span(&body)},
-	    e);
+	rc = proposal_event(&l->store, cs, state_event_name(EVENT_CREATE),
+	    cs->principal, buf_as_span(&body), e);
 	buf_clear(&body);
 	return rc;
 }

@@ -132,15 +132,12 @@ static int
 add_event(struct ledger *l, const struct proposal *p, const char *kind,
     struct span actor, struct span body, struct err *e)
 {
-	return event_append(&l->store,
-	    &(struct event_row){.kind = kind,
-		.actor = actor,
-		.tenant = p->tenant_id,
-		.capability = p->action,
-		.object_id = p->object_id,
-		.proposal_id = p->proposal_id,
-		.body = body},
-	    e);
+	struct change_set about = {.proposal_id = p->proposal_id,
+	    .tenant = p->tenant_id,
+	    .action = p->action,
+	    .object_id = p->object_id};
+
+	return proposal_event(&l->store, &about, kind, actor, body, e);
 }
 
 static struct span

@@ -1,7 +1,7 @@
 #include "ledgerd/store/proposals.h"
 
 #include "common/base/arena.h"
-#include "common/base/clock.h"
+#include "ledgerd/store/events.h"
 
 void
 proposal_from_row(sqlite3_stmt *st, struct arena *a, struct proposal *out)
@@ -161,6 +161,21 @@ proposal_add(struct store *s, const struct change_set *cs,
 	    cs->principal, cs->action, cs->business_object, cs->object_id,
 	    cs->source_kind, cs->source_id, cs->schema, cs->table,
 	    cs->evidence_id, cs->stored, now_us);
+}
+
+int
+proposal_event(struct store *s, const struct change_set *cs, const char *kind,
+    struct span actor, struct span body, struct err *e)
+{
+	return event_append(s,
+	    &(struct event_row){.kind = kind,
+		.actor = actor,
+		.tenant = cs->tenant,
+		.capability = cs->action,
+		.object_id = cs->object_id,
+		.proposal_id = cs->proposal_id,
+		.body = body},
+	    e);
 }
 
 int

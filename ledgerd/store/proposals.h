@@ -61,6 +61,10 @@ int proposal_check_state(
 int proposal_add(struct store *s, const struct change_set *cs,
     const char *contract_digest, int64_t now_us, struct err *e);
 
+/* Append an event about the proposal of this change set. */
+int proposal_event(struct store *s, const struct change_set *cs,
+    const char *kind, struct span actor, struct span body, struct err *e);
+
 /* from → to; CS_E_STATE when it is no longer in `from`. */
 struct proposal_moved {
 	enum proposal_state from;
