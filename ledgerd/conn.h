@@ -8,9 +8,10 @@
 
 #include "ledgerd/ledger.h"
 
-#define CONN_MAX        256
-#define CONN_OUT_HIGH   (4U << 20) /* a peer that does not read is cut */
-#define CONN_REQUEST_MS 5000       /* from a request's first byte to its last */
+#define CONN_MAX         256
+#define CONN_OUT_HIGH    (4U << 20) /* a peer that does not read is cut */
+#define CONN_WAITERS_MAX 64   /* requests of one peer that wait for a job */
+#define CONN_REQUEST_MS  5000 /* from a request's first byte to its last */
 
 /* A request whose answer comes later: APPLY until its job is reported. */
 struct waiter {
@@ -39,6 +40,7 @@ struct conn {
 	struct buf out;  /* may be written */
 	struct buf held; /* waits for the commit */
 	struct waiter_list waiters;
+	unsigned waiter_count;
 	/* Writers only. */
 	bool claiming; /* waits for a job; claim_id is the request */
 	uint32_t claim_id;

@@ -94,6 +94,7 @@ on_apply_timeout(evutil_socket_t fd, short what, void *arg)
 	    w->proposal_id);
 	conn_fail(w->conn, w->request_id, &e, true);
 	TAILQ_REMOVE(&w->conn->waiters, w, link);
+	w->conn->waiter_count--;
 	event_free(w->timer);
 	free(w);
 }
@@ -115,6 +116,7 @@ wait_for_receipt(
 	cs_assert(w->timer != NULL);
 	(void)event_add(w->timer, &wait);
 	TAILQ_INSERT_TAIL(&c->waiters, w, link);
+	c->waiter_count++;
 }
 
 /* Who may release is who may decide: the role is asked for again. */
@@ -150,6 +152,12 @@ on_apply(struct conn *c, uint32_t id, const void *message)
 		rc = err_set(&e, CS_E_UNAVAILABLE, "NO_WRITER",
 		    "no writerd is connected; nothing was released. Source "
 		    "database changed: no");
+	}
+	if (rc == 0 && c->waiter_count >= CONN_WAITERS_MAX) {
+		rc = err_set(&e, CS_E_UNAVAILABLE, "TOO_MANY_REQUESTS",
+		    "%d applies of this connection wait already; nothing was "
+		    "released. Source database changed: no",
+		    CONN_WAITERS_MAX);
 	}
 	if (rc == 0) {
 		rc = release_job(l, m->proposal_id, span_of(person.user),

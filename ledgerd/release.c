@@ -671,6 +671,7 @@ release_answer(struct ledger *l, struct span proposal_id, struct span document)
 				continue;
 			}
 			TAILQ_REMOVE(&c->waiters, w, link);
+			c->waiter_count--;
 			conn_document(c, w->request_id, document);
 			event_free(w->timer);
 			free(w);
