@@ -155,6 +155,25 @@ print_text(struct view *v)
 	    view_text(v, 0, "proposal_id", "?"));
 }
 
+/* Every error of apply says what it means for the source. When the answer was
+ * lost on the way, nobody here can know. */
+static void
+say_what_changed(struct err *e)
+{
+	const char *reason = err_reason(e);
+	bool lost = strcmp(reason, "APPLY_TIMEOUT") == 0 ||
+		    strcmp(reason, "LEDGER_GONE") == 0;
+	size_t used = strlen(e->msg);
+
+	if (strcasestr(e->msg, "source database changed") != NULL) {
+		return;
+	}
+	(void)snprintf(e->msg + used, sizeof(e->msg) - used,
+	    lost ? ". Source database changed: unknown; run the same apply "
+		   "again, it looks before it writes"
+		 : ". Source database changed: no");
+}
+
 int
 cmd_apply(const struct args *a, struct err *e)
 {
@@ -177,6 +196,7 @@ cmd_apply(const struct args *a, struct err *e)
 	    (rc = control_open(&c, a, e)) != 0 ||
 	    (rc = release(&c, &m, &answer, e)) != 0 ||
 	    (rc = view_open(&v, answer, c.arena, e)) != 0) {
+		say_what_changed(e);
 		control_close(&c);
 		return rc;
 	}

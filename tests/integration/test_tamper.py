@@ -34,6 +34,7 @@ class Tampering(unittest.TestCase):
     def refused(self, code, *, identifier=None):
         result = self.w.run("apply", identifier or self.id, check=1)
         self.assertIn(code, result.stderr + result.stdout)
+        self.assertIn("Source database changed: no", result.stderr)
         self.assertEqual([self.w.row("INV-3001"), self.w.row("INV-3002"), self.w.row("INV-9001")], self.before)
         # Refused before any transaction: not even the receipt table is there.
         self.assertEqual(self.w.sql("SELECT count(*) FROM sqlite_master WHERE name LIKE '%receipts%'")[0][0], 0)
