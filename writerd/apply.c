@@ -310,7 +310,7 @@ is_integer(struct scalar s)
 			return false;
 		}
 	}
-	return s.kind == SCALAR_NUMBER && s.text.len > sign;
+	return s.text.len > sign;
 }
 
 /* The next one who reads this row must see that it has changed. */
