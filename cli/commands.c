@@ -81,6 +81,15 @@ static const struct args_spec events_spec[] = {
     ARG_END};
 static const struct args_spec ledger_spec[] = {
     ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+static const struct args_spec migration_spec[] = {
+    {"engine", ARGS_VALUE, "postgres, mysql or sqlite"},
+    {"schema", ARGS_VALUE, "where the table shall be"}, ARG_HELP, ARG_END};
+static const struct args_spec grants_spec[] = {
+    {"engine", ARGS_VALUE, "postgres, mysql or sqlite"},
+    {"schema", ARGS_VALUE, "where the receipt table is (public)"},
+    {"role", ARGS_VALUE, "the writer's role"},
+    {"config", ARGS_VALUE, "add the grants for this contract's targets"},
+    ARG_HELP, ARG_END};
 static const struct args_spec serve_spec[] = {ARG_STORE, ARG_CONFIG,
     {"transport", ARGS_VALUE, "stdio"},
     {"read-only", ARGS_FLAG, "offer only reads"},
@@ -131,5 +140,12 @@ const struct command commands[] = {
 	cmd_ledger_verify},
     {"ledger", "status", "", "Show the ledger's state", ledger_spec,
 	cmd_ledger_status},
+    {"writeback", "migration", "[engine]",
+	"Print the SQL that makes the receipt table", migration_spec,
+	cmd_writeback_migration},
+    {"writeback", "grants", "[engine]", "Print the SQL that a writer needs",
+	grants_spec, cmd_writeback_grants},
+    {"writeback", "doctor", "", "Show which write credentials are missing",
+	config_spec, cmd_writeback_doctor},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };

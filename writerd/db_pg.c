@@ -138,8 +138,8 @@ pg_failure(const PGresult *result, struct err *e)
 		    "the database could not do it now (SQLSTATE %s)", state);
 	}
 	return err_set(e, CS_E_DENIED, "TRANSACTION_FAILED",
-	    "the database refused (SQLSTATE %s); run 'countersign writeback "
-	    "doctor --check-db' or look into its log",
+	    "the database refused (SQLSTATE %s); compare its grants with "
+	    "'countersign writeback grants' or look into its log",
 	    state);
 }
 

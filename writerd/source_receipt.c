@@ -21,9 +21,8 @@ create_table(
 	if (rc == CS_E_DENIED) {
 		(void)err_set(e, CS_E_DENIED, "RECEIPT_TABLE_MISSING",
 		    "the receipt table %s does not exist and this role may not "
-		    "create it: create it as the database's owner (the "
-		    "statement is in docs/operations.md) or grant CREATE "
-		    "once",
+		    "create it: create it as the database's owner (see "
+		    "'countersign writeback migration') or grant CREATE once",
 		    db->receipt_table);
 	}
 	return rc;

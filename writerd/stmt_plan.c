@@ -3,8 +3,9 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/str.h"
+#include "common/contract/receipt_table.h"
 
-#define RECEIPTS "synapsor_writeback_receipts"
+#define RECEIPTS RECEIPT_TABLE
 
 /* engine.md §4.1. The table of 0.1.1 is used as it is. */
 static const struct dialect dialects[] = {
@@ -21,11 +22,7 @@ static const struct dialect dialects[] = {
 	    " ORDER BY n.nspname <> $1, n.nspname <> 'public', n.nspname"
 	    " LIMIT 1",
 	.receipts_schema = "public",
-	.receipts_ddl =
-	    "(idempotency_key text PRIMARY KEY, job_id text UNIQUE NOT NULL,"
-	    " proposal_id text NOT NULL, status text NOT NULL,"
-	    " result_hash text, created_at timestamptz NOT NULL DEFAULT now(),"
-	    " completed_at timestamptz)"},
+	.receipts_ddl = RECEIPT_COLUMNS_POSTGRES},
     [ENGINE_SQLITE] = {.quote = '"',
 	.placeholder = '?',
 	.begin = "BEGIN IMMEDIATE",
@@ -36,12 +33,7 @@ static const struct dialect dialects[] = {
 			 " WHERE type = 'table' AND name = '" RECEIPTS "'"
 			 " AND ?1 IS NOT NULL",
 	.receipts_schema = "main",
-	.receipts_ddl =
-	    "(idempotency_key TEXT PRIMARY KEY, job_id TEXT UNIQUE NOT NULL,"
-	    " proposal_id TEXT NOT NULL, status TEXT NOT NULL,"
-	    " result_hash TEXT, created_at TEXT NOT NULL"
-	    " DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),"
-	    " completed_at TEXT)"},
+	.receipts_ddl = RECEIPT_COLUMNS_SQLITE},
 };
 
 const struct dialect *

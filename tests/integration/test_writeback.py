@@ -1,0 +1,87 @@
+"""`countersign writeback`: the SQL that it prints is enough, and not too much."""
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from postgres import PASSWORD, Postgres  # noqa: E402
+from workspace import BIN, Workspace, contract  # noqa: E402
+
+
+def writeback(w, *words, config=False, check=0):
+    command = [os.path.join(BIN, "countersign"), "writeback", *words, *(["--config", w.config] if config else [])]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=w.path, env=w.env, timeout=60, check=False)
+    assert result.returncode == check, result
+    return result
+
+
+class Printed(unittest.TestCase):
+    def setUp(self):
+        self.w = Workspace("sqlite")
+        self.addCleanup(self.w.close)
+
+    def test_names_that_are_no_identifiers_are_refused(self):
+        for flag in ("--schema", "--role"):
+            result = writeback(self.w, "grants", "postgres", flag, 'a" TO x; --', check=1)
+            self.assertIn("UNSAFE_IDENTIFIER", result.stderr)
+            self.assertEqual(result.stdout, "")
+
+    def test_every_engine_and_no_other(self):
+        for engine in ("postgres", "mysql", "sqlite"):
+            for verb in ("migration", "grants"):
+                self.assertTrue(writeback(self.w, verb, "--engine", engine).stdout)
+        self.assertIn("--engine", writeback(self.w, "migration", "oracle", check=1).stderr)
+
+    def test_doctor_says_what_is_missing_and_never_a_value(self):
+        shown = writeback(self.w, "doctor", config=True).stdout
+        self.assertIn("env status: set", shown)
+        self.assertNotIn(self.w.source, shown)
+        self.w.env.pop("SHOP_WRITE_URL")
+        answer = json.loads(writeback(self.w, "doctor", "--json", config=True, check=1).stdout)
+        self.assertEqual([(s["source"], s["writer_env"], s["env_status"]) for s in answer],
+                         [("shop", "SHOP_WRITE_URL", "missing")])
+
+    def test_the_sqlite_table_is_the_one_that_writers_use(self):
+        self.w.sql(writeback(self.w, "migration", "sqlite").stdout)
+        self.assertEqual(self.w.json("apply", self.w.approved())["status"], "applied")
+
+
+class OnPostgres(unittest.TestCase):
+    """A role that has nothing but what was printed."""
+
+    def setUp(self):
+        self.server = Postgres()
+        self.addCleanup(self.server.close)
+
+    def printed(self, w, *words):
+        w.sql(writeback(w, *words, config=words[0] == "grants").stdout)
+
+    def run_with_grants(self, guard, column):
+        value = contract("postgres")
+        value["capabilities"][1]["conflict_guard"] = guard
+        w = Workspace("postgres", config=value, postgres=self.server)
+        self.addCleanup(w.close)
+        w.sql("ALTER TABLE invoices ADD COLUMN version bigint NOT NULL DEFAULT 1, ADD COLUMN secret text")
+        w.sql("CREATE ROLE plain LOGIN PASSWORD '%s'" % PASSWORD)
+        w.env["SHOP_WRITE_URL"] = self.server.url("shop", "plain")
+        self.printed(w, "migration", "postgres", "--schema", "aux")
+        self.printed(w, "grants", "postgres", "--schema", "aux", "--role", "plain")
+        identifier = w.approved()
+        self.assertEqual(w.json("apply", identifier)["status"], "applied")
+        may = w.sql("SELECT has_column_privilege('plain', 'invoices', 'secret', 'SELECT'),"
+                    " has_column_privilege('plain', 'invoices', 'status', 'UPDATE'),"
+                    " has_column_privilege('plain', 'invoices', '%s', 'UPDATE'),"
+                    " has_schema_privilege('plain', 'aux', 'CREATE')" % column)
+        self.assertEqual(may, [("f", "f", "t", "f")])
+
+    def test_grants_are_enough(self):
+        self.run_with_grants({"column": "updated_at"}, "late_fee_cents")
+
+    def test_grants_are_enough_for_a_version_that_the_writer_moves(self):
+        self.run_with_grants({"column": "version", "advance": "integer_increment"}, "version")
+
+
+if __name__ == "__main__":
+    unittest.main()
