@@ -2,6 +2,8 @@
 
 #include "common/base/err.h"
 
+/* msg.def names senders by one letter, so that a row fits on a line and the
+ * whole matrix can be read at a glance. */
 #define M ROLE_MCPD
 #define W ROLE_WRITER
 #define C ROLE_CONTROL
@@ -49,6 +51,8 @@ msg_check(enum proto_role sender, bool greeted, uint16_t type, bool reply,
 	    len > info->max_bytes) {
 		return CS_E_PROTOCOL;
 	}
+	/* HELLO exactly once and before anything else: a peer cannot change
+	 * its contract or version in the middle of a conversation. */
 	if (greeted == (info->policy == POLICY_FIRST)) {
 		return CS_E_PROTOCOL;
 	}

@@ -19,6 +19,8 @@ enum proto_role {
 	ROLE_LEDGER = 8
 };
 
+/* When a message may come: FIRST opens the connection and may come only
+ * once, OPEN needs a greeted peer, REPLY is only ever an answer of ledgerd. */
 enum msg_policy {
 	POLICY_FIRST,
 	POLICY_OPEN,
@@ -42,7 +44,8 @@ struct msg_info {
 	uint16_t reply; /* MSG_NONE when nothing answers it */
 };
 
-/* The row of a message, or NULL for a number that does not exist. */
+/* The row of a message, or NULL for a number that does not exist. `type` may
+ * come straight from a frame. */
 const struct msg_info *msg_info(uint16_t type);
 
 /* Every row in order, for tests and documents. */
@@ -56,9 +59,11 @@ const struct msg_info *msg_table(unsigned *count_out);
 int msg_check(enum proto_role sender, bool greeted, uint16_t type, bool reply,
     uint32_t len);
 
-/* The largest payload that any message of this sender may have. */
+/* The largest payload that any message of this sender may have: the reader's
+ * first bound, before the type is known to be allowed. 0 for no role. */
 uint32_t msg_role_cap(enum proto_role sender);
 
+/* For logs and error texts; "unknown" for a value that is no role. */
 const char *proto_role_name(enum proto_role role);
 
 #endif

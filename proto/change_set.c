@@ -148,6 +148,10 @@ expected_version(const struct change_set_input *in, struct arena *a,
 	return 0;
 }
 
+/*
+ * What must hold at the UPDATE: tenant, columns, version. A table without a
+ * tenant column gets the pair that 0.1.1 writes, so that the member is there.
+ */
 static void
 put_guards(struct json_out *j, const struct change_set_input *in,
     const struct named_scalar *version)
@@ -171,6 +175,7 @@ put_guards(struct json_out *j, const struct change_set_input *in,
 	json_close(j, '}');
 }
 
+/* Members 1 to 7: what this document is, who asked for it, about what. */
 static void
 put_identity(struct json_out *j, const struct change_set_input *in,
     const struct change_set_output *out)
@@ -193,6 +198,8 @@ put_identity(struct json_out *j, const struct change_set_input *in,
 	json_close(j, '}');
 }
 
+/* Where the row is. The key is the row's own value with its type; only a row
+ * without it falls back to the object's id. */
 static void
 put_source(struct json_out *j, const struct change_set_input *in,
     const struct change_set_output *out)
@@ -212,6 +219,8 @@ put_source(struct json_out *j, const struct change_set_input *in,
 	json_close(j, '}');
 }
 
+/* Evidence, then states as they are at birth. They never change in here: the
+ * bytes are hashed, so what happens later is in the ledger's events. */
 static void
 put_evidence_and_state(struct json_out *j, const struct change_set_input *in)
 {
@@ -279,6 +288,7 @@ change_set_build(const struct change_set_input *in, struct arena *a,
 	if (rc != 0) {
 		return rc;
 	}
+	/* No lookup text here: a row without its key was refused by ledgerd. */
 	out->object_id = change_set_object_id(
 	    in->cap, in->row, in->row_count, (struct span){"", 0});
 	build_id(in, out->object_id, out->proposal_id);
@@ -340,6 +350,7 @@ check_hash(const struct change_set *cs, struct span integrity, struct err *e)
 	return 0;
 }
 
+/* The mirror of put_identity's objects and put_source, in the same order. */
 static void
 take_scope(struct members *m, struct change_set *out)
 {
@@ -363,6 +374,7 @@ take_scope(struct members *m, struct change_set *out)
 	members_end(&sub);
 }
 
+/* Guards and evidence. `items` is always empty: the rows are in the ledger. */
 static void
 take_guards(struct members *m, struct change_set *out)
 {
@@ -381,6 +393,8 @@ take_guards(struct members *m, struct change_set *out)
 	members_end(&sub);
 }
 
+/* The states that every change set is born with. Any other value means that
+ * somebody edited the document to look decided. */
 static void
 take_state(struct members *m, struct change_set *out)
 {
@@ -424,6 +438,8 @@ change_set_parse(
 	integrity = take_raw_object(&m, "integrity");
 	out->created_at = take_text(&m, "created_at");
 	members_end(&m);
+	/* The raw object is a document of its own, so that its position in
+	 * the stored bytes stays known for check_hash. */
 	if (members_bad(&m) == NULL) {
 		members_begin(&sub, &inner, integrity, a);
 		out->hash = take_text(&sub, "proposal_hash");

@@ -11,11 +11,17 @@
 struct arena;
 struct err;
 
+/* Names that stand where a column's name is expected, as in 0.1.1: the guard
+ * is a hash of the whole row; the table has no tenant column. */
 #define ROW_HASH_COLUMN      "__row_hash"
 #define SINGLE_TENANT_COLUMN "__single_tenant_dev"
 #define SINGLE_TENANT_VALUE  "single_tenant_dev"
 
-/* Everything a change set is made of. Borrowed. */
+/*
+ * Everything a change set is made of. Borrowed for the call. The caller has
+ * checked row and patch against the capability; this file only writes them
+ * down.
+ */
 struct change_set_input {
 	const struct contract_capability *cap;
 	bool shadow;
@@ -45,10 +51,13 @@ struct change_set {
 	struct span proposal_id;
 	int64_t proposal_version;
 	struct span action;
+	/* "shadow" or "review_required": decides whether this proposal can
+	 * ever be applied, whatever the contract says later. */
 	struct span mode;
 	struct span principal;
 	struct span principal_source;
 	struct span tenant;
+	/* The table's name: 0.1.1 had no other word for it. */
 	struct span business_object;
 	struct span object_id;
 	struct span source_kind;
@@ -65,6 +74,8 @@ struct change_set {
 	struct named_scalar tenant_guard;
 	struct span *allowed_columns;
 	size_t allowed_count;
+	/* Name is the conflict column or ROW_HASH_COLUMN; the value is what
+	 * the source must still hold when the UPDATE is made. */
 	struct named_scalar expected_version;
 	struct span evidence_id;
 	struct span fingerprint;
@@ -74,18 +85,25 @@ struct change_set {
 	struct span hash; /* integrity.proposal_hash as claimed */
 };
 
-/* HASH({source, target, columns, tenant_bound, tenant}), engine.md §1.9. */
+/*
+ * HASH({source, target, columns, tenant_bound, tenant}), engine.md §1.9: names
+ * the query that found a row, without the key that was looked up.
+ * NUL-terminated "sha256:…" in `out`.
+ */
 void change_set_fingerprint(const struct contract_capability *cap,
     struct span tenant, char out[DIGEST_TEXT_SIZE]);
 
-/* String(row[pk] ?? lookup), engine.md §1.9. */
+/* String(row[pk] ?? lookup), engine.md §1.9: the key as text, borrowed from
+ * the row, or `lookup` when the row has no such column or it is NULL. */
 struct span change_set_object_id(const struct contract_capability *cap,
     const struct named_scalar *row, size_t row_count, struct span lookup);
 
 /*
  * Build the bytes in 0.1.1's field order and their hash. The caller has run
- * rules_check_patch. CONFLICT_GUARD_MISSING (CS_E_INVALID) when there is
- * neither a conflict column nor weak_guard_ack.
+ * rules_check_patch. out->stored and out->object_id live in `a` or borrow from
+ * the input's row. The same input gives the same bytes: the id follows from
+ * action, tenant, object, row, patch and attempt alone. CONFLICT_GUARD_MISSING
+ * (CS_E_INVALID) when there is neither a conflict column nor weak_guard_ack.
  */
 int change_set_build(const struct change_set_input *in, struct arena *a,
     struct change_set_output *out, struct err *e);

@@ -16,6 +16,8 @@ put_u32(struct buf *out, uint32_t value)
 static int encode_table(
     const struct field_table *table, const char *base, struct buf *out);
 
+/* Our own texts are checked like a peer's: a message that the other side
+ * would have to refuse never leaves. */
 static int
 encode_span(const struct field *f, const char *at, struct buf *out)
 {
@@ -54,6 +56,7 @@ encode_list(const struct field *f, const char *at, struct buf *out)
 	return 0;
 }
 
+/* A u32, or an enum as one byte below its end. */
 static int
 encode_number(const struct field *f, const char *at, struct buf *out)
 {
@@ -120,6 +123,8 @@ struct reader {
 	struct arena *arena;
 };
 
+/* Step over `len` bytes; NULL when fewer are left. Every read of the payload
+ * goes through here, so this is the one bound to look at. */
 static const char *
 take(struct reader *r, size_t len)
 {
@@ -149,6 +154,7 @@ take_u32(struct reader *r, uint32_t *out)
 static int decode_table(
     const struct field_table *table, struct reader *r, char *base);
 
+/* The length is compared with the field's cap before it is believed. */
 static int
 decode_span(const struct field *f, struct reader *r, char *at)
 {
@@ -271,6 +277,8 @@ codec_decode(const struct field_table *table, struct span payload,
 	struct reader r = {payload, a};
 
 	memset(message, 0, table->size);
+	/* Bytes behind the last field are refused: two readings of one
+	 * payload must not be possible. */
 	if (decode_table(table, &r, message) != 0 || r.rest.len != 0) {
 		return CS_E_PROTOCOL;
 	}

@@ -21,6 +21,8 @@ enum field_type {
 	FIELD_LIST /* {T *items; uint32_t count}: u32 count ≤ max, then items */
 };
 
+/* One member of a message. `max` is the cap in bytes or items, the number of
+ * values of an enum, or the length of a fixed field. */
 struct field {
 	enum field_type type;
 	uint32_t max;
@@ -40,11 +42,20 @@ struct field_list {
 	uint32_t count;
 };
 
-/* Append the encoding; CS_E_TOO_LARGE leaves `out` longer: the caller cuts. */
+/*
+ * Append the encoding of our own message. CS_E_TOO_LARGE for a text, bytes or
+ * list over its cap or a text that is not valid; CS_E_INVALID for an enum out
+ * of range. `out` is longer then: the caller cuts.
+ */
 int codec_encode(
     const struct field_table *table, const void *message, struct buf *out);
 
-/* Decode exactly `payload`; CS_E_PROTOCOL otherwise. */
+/*
+ * Decode exactly `payload` (untrusted) into the struct of `table`, which is
+ * zeroed first. Spans borrow from the payload; lists are allocated from `a`,
+ * never for more items than bytes are left. CS_E_PROTOCOL for anything missing,
+ * out of its cap, or behind the last field; then *message must not be used.
+ */
 int codec_decode(const struct field_table *table, struct span payload,
     void *message, struct arena *a);
 

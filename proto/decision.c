@@ -15,6 +15,7 @@ put_time(struct json_out *j, const char *key, int64_t time_us)
 	json_field_text(j, key, text);
 }
 
+/* Empty is null, so that the member is always there. */
 static void
 put_or_null(struct json_out *j, const char *key, struct span text)
 {
@@ -75,6 +76,10 @@ decision_parse(
 	out->issued_us = take_time(&m, "issued_at");
 	out->expires_us = take_time(&m, "expires_at");
 	members_end(&m);
+	/*
+	 * Anything but "approve" is read as a rejection, and then refused
+	 * unless it says "reject": a new word can never count as an approval.
+	 */
 	out->action =
 	    span_is(action, "approve") ? DECISION_APPROVE : DECISION_REJECT;
 	if (members_bad(&m) != NULL ||

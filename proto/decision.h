@@ -26,10 +26,15 @@ struct decision {
 	int64_t expires_us;
 };
 
-/* countersign.decision.v1 as compact JSON, appended to `out`. */
+/* countersign.decision.v1 as compact JSON, appended to `out`. These very
+ * bytes are signed and stored; times are cut to milliseconds. */
 void decision_build(const struct decision *d, struct buf *out);
 
-/* Parse exactly that document (untrusted); CS_E_INVALID otherwise. */
+/*
+ * Parse exactly that document (untrusted); CS_E_INVALID with DECISION_INVALID
+ * otherwise. Says nothing about the signature: verify that first, over the same
+ * bytes. Spans borrow from `statement` or live in `a`.
+ */
 int decision_parse(struct span statement, struct arena *a, struct decision *out,
     struct err *e);
 

@@ -62,6 +62,8 @@ frame_take(struct span in, uint32_t cap, struct frame *out)
 		return 0;
 	}
 	memcpy(header, in.ptr, sizeof(header));
+	/* Before the payload is there: a peer that announces too much is
+	 * known by its first twelve bytes, and nothing is reserved for it. */
 	if (frame_header(header, out) != 0 || out->len > cap) {
 		return CS_E_PROTOCOL;
 	}

@@ -11,8 +11,9 @@
 #include "common/base/buf.h"
 
 #define FRAME_HEADER_LEN 12
-#define FRAME_REPLY      1U
-#define FRAME_ERROR      2U
+/* Flags: set on everything ledgerd sends; ERROR marks a FAILURE. */
+#define FRAME_REPLY 1U
+#define FRAME_ERROR 2U
 
 struct frame {
 	uint32_t len;
@@ -22,7 +23,11 @@ struct frame {
 	struct span payload; /* borrowed; set by frame_take */
 };
 
-/* Append a header with a length that frame_end fills in; returns its place. */
+/*
+ * Append a header with a length that frame_end fills in; returns its place.
+ * Between the two calls the payload is appended to the same buffer. A frame
+ * that is given up is cut off at `place`.
+ */
 size_t frame_begin(struct buf *out, uint16_t type, uint16_t flags, uint32_t id);
 void frame_end(struct buf *out, size_t place);
 

@@ -64,6 +64,8 @@ put_conflict_guard(struct json_out *j, const struct named_scalar *version)
 	json_close(j, '}');
 }
 
+/* Idempotency key and lease of 0.1.1. The key does not contain the attempt:
+ * a second attempt must meet the receipt of the first. */
 static void
 put_key_and_lease(struct json_out *j, const struct job_input *in)
 {
@@ -84,6 +86,7 @@ put_key_and_lease(struct json_out *j, const struct job_input *in)
 	buf_clear(&text);
 }
 
+/* Which row, which columns may change, and to what. */
 static void
 put_target(struct json_out *j, const struct change_set *cs)
 {
@@ -131,6 +134,8 @@ job_build_writeback(const struct job_input *in, struct json_out *j)
 	buf_clear(&id);
 }
 
+/* Statements go in as the bytes that were signed: written again, they might
+ * not verify. */
 static void
 put_decisions(struct json_out *j, const struct job_input *in)
 {
@@ -168,6 +173,7 @@ job_build(const struct job_input *in, struct buf *out)
 	json_close(&j, '}');
 }
 
+/* The mirror of put_conflict_guard. */
 static void
 take_guard(struct members *m, struct job *out)
 {
@@ -213,6 +219,8 @@ take_target(struct members *m, struct job *out)
 	out->patch = take_map(m, "patch", &out->patch_count);
 }
 
+/* The mirror of job_build_writeback. Members that the change set decides are
+ * read here all the same; job_check_derivation compares them. */
 static void
 take_writeback(struct members *m, struct job *out)
 {
@@ -234,6 +242,7 @@ take_writeback(struct members *m, struct job *out)
 	members_end(m);
 }
 
+/* More than the cap is refused, not cut: all that was signed counts. */
 static void
 take_decisions(struct members *m, struct job *out)
 {
@@ -274,6 +283,8 @@ job_parse(struct span payload, struct arena *a, struct job *out, struct err *e)
 	*out = (struct job){0};
 	members_begin(&m, &doc, payload, a);
 	take_literal(&m, "schema_version", SCHEMA);
+	/* Once for the raw bytes (they are compared later), once to read
+	 * them. */
 	peek = m;
 	out->writeback = take_raw_object(&peek, "job");
 	take_object(&m, "job", &job);
@@ -297,6 +308,12 @@ int
 job_check_derivation(const struct job *job, const struct change_set *cs,
     struct arena *a, struct err *e)
 {
+	/*
+	 * ledgerd's signature says who wrote the job, not that it is right.
+	 * What the reviewer saw was the change set; so only engine, attempt and
+	 * expiry are taken from the job, and everything else has to follow
+	 * again.
+	 */
 	struct buf text = BUF_INIT;
 	struct json_out j;
 	struct job_input in = {.change_set = cs,

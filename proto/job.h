@@ -35,6 +35,8 @@ struct job {
 	bool row_hash; /* conflict_guard.kind is row_hash, not column */
 	struct span guard_column;
 	struct scalar guard_value;
+	/* "proposal:object": the receipt row in the source is claimed under
+	 * it. */
 	struct span idempotency_key;
 	struct span lease_id;
 	int64_t attempt;
@@ -64,17 +66,28 @@ struct job_input {
 	size_t decision_count;
 };
 
-/* "wbj_" + proposal id, characters outside [A-Za-z0-9_:-] as '_'. */
+/*
+ * "wbj_" + proposal id, characters outside [A-Za-z0-9_:-] as '_'. The same for
+ * every attempt: one proposal has one job id and, through it, one receipt.
+ */
 void job_id_of(struct span proposal_id, struct buf *out);
 
-/* 0.1.1's public job alone (engine.md §3.7, Appendix A6), for export. */
+/*
+ * 0.1.1's public job alone (engine.md §3.7, Appendix A6), for export and for
+ * deriving it again. Reads change_set, engine, attempt and expires_us of `in`.
+ */
 void job_build_writeback(const struct job_input *in, struct json_out *j);
 
-/* The payload to be signed, countersign.job.v1. */
+/* The payload to be signed, countersign.job.v1, appended to `out`. The raw
+ * bytes of change set and statements go in unchanged. */
 void job_build(const struct job_input *in, struct buf *out);
 
-/* Parse a payload whose signature has been verified. CS_E_INVALID with
- * JOB_INVALID for anything but exactly that document. */
+/*
+ * Parse a payload whose signature has been verified. CS_E_INVALID with
+ * JOB_INVALID for anything but exactly that document. Spans borrow from
+ * `payload` or live in `a`; change set and statements are left as raw bytes,
+ * which the caller parses and verifies on its own.
+ */
 int job_parse(
     struct span payload, struct arena *a, struct job *out, struct err *e);
 

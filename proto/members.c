@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 
+/* Only the first is kept: what follows it is a consequence. */
 static void
 mark_bad(struct members *m, const char *what)
 {
@@ -52,6 +53,8 @@ members_end(struct members *m)
 	}
 }
 
+/* Compare with the key as it is spelled in the document: one with escapes in
+ * it is another spelling, and therefore not ours. */
 static bool
 next_is(const struct members *m, const char *key)
 {
@@ -81,6 +84,7 @@ take(struct members *m, const char *key)
 	return value;
 }
 
+/* take(), for a member of one JSON type. */
 static uint32_t
 take_type(struct members *m, const char *key, enum json_type type)
 {
@@ -191,6 +195,7 @@ take_map(struct members *m, const char *key, size_t *count_out)
 		return NULL;
 	}
 	map = arena_array(m->doc->arena, json->nodes[node].count, sizeof(*map));
+	/* Keys and values alternate; `next` steps over a value's inside. */
 	uint32_t k = node + 1;
 	for (uint32_t i = 0; i < json->nodes[node].count; i++) {
 		map[i].name = json_string(json, k, m->doc->arena);

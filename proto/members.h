@@ -32,17 +32,26 @@ void members_begin(
 /* NULL when everything so far was as expected. */
 const char *members_bad(const struct members *m);
 
-/* The object must be used up now. */
+/* The object must be used up now. Call it for every object that was opened:
+ * this is what refuses members that we do not know. */
 void members_end(struct members *m);
 
+/* A string that must be there. Spans of all take_ functions borrow from the
+ * document or live in its arena. */
 struct span take_text(struct members *m, const char *key);
+/* Empty when the next member has another name. */
 struct span take_optional_text(struct members *m, const char *key);
+/* The member must be there; null reads as empty. */
 struct span take_text_or_null(struct members *m, const char *key);
+/* A number that is exactly an int64_t: no fraction, no exponent. */
 int64_t take_int(struct members *m, const char *key);
+/* true or false; any other value is bad and reads as false. */
 bool take_bool(struct members *m, const char *key);
+/* Text, number, bool or null; objects and arrays are bad. */
 struct scalar take_scalar(struct members *m, const char *key);
 /* Empty (kind NULL) when the next member has another name. */
 struct scalar take_optional_scalar(struct members *m, const char *key);
+/* Stand at the first member of an object; end it with members_end. */
 void take_object(struct members *m, const char *key, struct members *sub);
 /* The raw bytes of a member that is an object. */
 struct span take_raw_object(struct members *m, const char *key);

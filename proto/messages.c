@@ -6,6 +6,8 @@
 #include "common/base/xalloc.h"
 #include "proto/codec.h"
 
+/* One macro for each kind of field: type, cap, place in the struct, and the
+ * table of a list's items. The order in a TABLE is the order on the wire. */
 #define AT(type, member) offsetof(struct type, member)
 #define BOOLEAN(t, m)                         \
 	{                                     \
@@ -111,6 +113,7 @@ TABLE(decide, msg_decide, TEXT(msg_decide, proposal_id, MSG_ID_MAX),
 TABLE(apply, msg_apply, TEXT(msg_apply, proposal_id, MSG_ID_MAX),
     BOOLEAN(msg_apply, dry_run), U32(msg_apply, wait_ms));
 
+/* For messages that say everything with their type. */
 static const struct field_table empty_table = {NULL, 0, 0};
 
 static const struct {
@@ -159,6 +162,8 @@ msg_encode(struct buf *out, uint16_t type, uint16_t flags, uint32_t id,
 
 	cs_assert(table != NULL);
 	rc = codec_encode(table, message, out);
+	/* The type's own cap too: fields within their caps can add up to
+	 * more than msg.def allows, and the peer would drop the connection. */
 	if (rc == 0 &&
 	    out->len - place - FRAME_HEADER_LEN > msg_info(type)->max_bytes) {
 		rc = CS_E_TOO_LARGE;
@@ -202,6 +207,8 @@ msg_encode_failure(struct buf *out, uint32_t id, const char *reason,
 	    .message = cut(message, 1024),
 	    .retryable = retryable};
 
+	/* Cut to its caps, so it always fits: there is nothing left to
+	 * answer with if a failure could fail. */
 	cs_assert(msg_encode(out, MSG_FAILURE, FRAME_REPLY | FRAME_ERROR, id,
 		      &m) == 0);
 }

@@ -30,6 +30,8 @@ enum provenance {
 	PROVENANCES
 };
 
+/* The first message of each side. `contract` is the SHA-256 of the
+ * contract's bytes; mcpd and writers must have the one that ledgerd has. */
 struct msg_hello {
 	uint32_t magic;
 	uint32_t major;
@@ -42,12 +44,15 @@ struct msg_hello {
 	struct span store_owner;
 };
 
+/* Why a request was not done. `retryable` means that the same request may
+ * succeed later, not that it is safe to send it twice. */
 struct msg_failure {
 	struct span reason;  /* upper-case word */
 	struct span message; /* for people */
 	bool retryable;
 };
 
+/* A JSON document, cut where it falls: a chunk alone need not be valid. */
 struct msg_document {
 	bool more; /* another DOCUMENT with the same id follows */
 	struct span bytes;
@@ -83,6 +88,7 @@ struct msg_proposed {
 	struct scalar_list patch;
 };
 
+/* A call that mcpd refused by itself: recorded before it is answered. */
 struct msg_refuse {
 	struct span tool; /* as the model spelled it, cut to fit */
 	struct span tenant;
@@ -99,6 +105,8 @@ enum resource_kind {
 	RESOURCE_KINDS
 };
 
+/* A resource that the model asked for. Tenant and principal are those of
+ * mcpd's start; ledgerd answers not-found for anybody else's. */
 struct msg_resource {
 	uint32_t kind; /* enum resource_kind */
 	struct span id;
@@ -116,6 +124,8 @@ struct msg_job {
 	uint8_t signature[SIGNATURE_LEN];
 };
 
+/* What became of a job. `receipt` is untrusted text until receipt_parse and
+ * the comparison with the leased job. */
 struct msg_report {
 	struct span job_id;
 	struct span receipt; /* synapsor.execution-receipt.v1 */
@@ -141,6 +151,8 @@ struct filter_list {
 	uint32_t count;
 };
 
+/* A list, newest first. `limit` 0 asks for the default; filters are joined
+ * by AND. */
 struct msg_query {
 	uint32_t kind; /* enum query_kind */
 	uint32_t limit;
@@ -170,6 +182,8 @@ enum decision_action {
 	DECISION_ACTIONS
 };
 
+/* A person's decision. Who the person is comes from the socket, never from
+ * here; hash and version tie the decision to what was on the screen. */
 struct msg_decide {
 	struct span proposal_id;
 	struct span proposal_hash; /* what the reviewer saw */
@@ -178,6 +192,8 @@ struct msg_decide {
 	struct span reason;
 };
 
+/* Release an approved proposal and wait up to `wait_ms` for its receipt. A
+ * dry run does all but the COMMIT. */
 struct msg_apply {
 	struct span proposal_id;
 	bool dry_run;
@@ -194,7 +210,9 @@ int msg_encode(struct buf *out, uint16_t type, uint16_t flags, uint32_t id,
 
 /*
  * Decode an untrusted payload into *message (the struct of `type`). Every field
- * present, in order, in its cap, no trailing bytes; else CS_E_PROTOCOL.
+ * present, in order, in its cap, no trailing bytes; else CS_E_PROTOCOL. Texts
+ * borrow from `payload`, so the payload must stay where it is while the message
+ * is used; lists live in `a`.
  */
 int msg_decode(
     uint16_t type, struct span payload, void *message, struct arena *a);
@@ -203,7 +221,9 @@ int msg_decode(
 void msg_encode_failure(struct buf *out, uint32_t id, const char *reason,
     const char *message, bool retryable);
 
+/* The names in documents; "unknown" for a number out of range. */
 const char *provenance_name(enum provenance p);
+/* "approve" or "reject": the words of the signed statement. */
 const char *decision_name(enum decision_action action);
 
 #endif

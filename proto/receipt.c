@@ -35,6 +35,7 @@ receipt_result_hash(struct span job_id, const char *status,
 	buf_clear(&text);
 }
 
+/* Left out when there is none, as 0.1.1 does. */
 static void
 put_version(struct json_out *j, const char *key, struct scalar version)
 {
@@ -118,6 +119,8 @@ receipt_parse(
 	out->explain = take_text(&details, "explanation");
 	members_end(&details);
 	members_end(&m);
+	/* One row at most: a receipt for more cannot come from a single-row
+	 * UPDATE, whatever else it says. */
 	if (members_bad(&m) != NULL ||
 	    !status_from_name(status, &out->status) || out->rows_affected < 0 ||
 	    out->rows_affected > 1) {

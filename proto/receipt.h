@@ -11,6 +11,10 @@
 struct arena;
 struct err;
 
+/*
+ * Only APPLIED means that this attempt changed the row. ALREADY_APPLIED: an
+ * earlier one did, its receipt was found. CONFLICT and FAILED: nothing changed.
+ */
 enum receipt_status {
 	RECEIPT_APPLIED,
 	RECEIPT_ALREADY_APPLIED,
@@ -39,6 +43,7 @@ struct receipt {
 	struct span explain; /* one safe sentence, may be empty */
 };
 
+/* 0.1.1's word; "unknown" for a number out of range. */
 const char *receipt_status_name(enum receipt_status status);
 
 /*
@@ -48,11 +53,17 @@ const char *receipt_status_name(enum receipt_status status);
  */
 void receipt_build(const struct receipt *r, struct buf *out);
 
-/* Parse exactly that document (untrusted); CS_E_INVALID, RECEIPT_INVALID. */
+/*
+ * Parse exactly that document (untrusted: a writer can say anything).
+ * CS_E_INVALID with RECEIPT_INVALID otherwise, also for more than one row.
+ * Whether it is about the leased job is the caller's to compare. Spans borrow
+ * from `text` or live in `a`.
+ */
 int receipt_parse(
     struct span text, struct arena *a, struct receipt *out, struct err *e);
 
-/* HASH({job_id, status[, version]}), engine.md Appendix A7. */
+/* HASH({job_id, status[, version]}), engine.md Appendix A7. `version` is
+ * NULL when there is none to name; then the member is left out. */
 void receipt_result_hash(struct span job_id, const char *status,
     const struct scalar *version, char out[DIGEST_TEXT_SIZE]);
 
