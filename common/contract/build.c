@@ -91,7 +91,11 @@ build_sources(const struct tree *t, struct contract *c)
 			t, c->arena, it.value, "write_url_env", NULL),
 		    .read_only = build_flag(t, it.value, "read_only"),
 		    .statement_timeout_ms =
-			build_count(t, it.value, "statement_timeout_ms", 0)};
+			build_count(t, it.value, "statement_timeout_ms", 0),
+		    .accept_writer_posture = tree_is_text(
+			t, tree_get(t, it.value, "writer_posture"), "accept"),
+		    .accept_reader_can_write = tree_is_text(t,
+			tree_get(t, it.value, "reader_can_write"), "accept")};
 	}
 }
 

@@ -60,6 +60,9 @@ struct contract_source {
 	const char *write_url_env; /* NULL: no direct writes */
 	bool read_only;
 	int64_t statement_timeout_ms; /* 0: not set; at most INT32_MAX */
+	/* Ours: a role that could do more is accepted all the same. */
+	bool accept_writer_posture;
+	bool accept_reader_can_write;
 };
 
 struct contract_context {

@@ -92,12 +92,19 @@ check_storage(struct check *c)
 	CHECK_FIELDS(c, storage, fields);
 }
 
+static bool
+is_accept(const struct tree *t, uint32_t node)
+{
+	return tree_is_text(t, node, "accept");
+}
+
 /* A faulty name does not stop the checks of the rest. */
 static void
 check_source(struct check *c, struct span name, uint32_t source)
 {
 	static const char *const known[] = {"engine", "read_url_env",
-	    "write_url_env", "read_only", "statement_timeout_ms", "ssl", NULL};
+	    "write_url_env", "read_only", "statement_timeout_ms", "ssl",
+	    "writer_posture", "reader_can_write", NULL};
 	static const struct check_field fields[] = {
 	    {"engine", is_engine, "INVALID_SOURCE_ENGINE",
 		"engine must be postgres, mysql or sqlite.", true},
@@ -113,6 +120,10 @@ check_source(struct check *c, struct span name, uint32_t source)
 		"statement_timeout_ms must be a positive integer.", false},
 	    {"read_only", tree_is_bool, "INVALID_SOURCE_READ_ONLY",
 		"read_only must be true or false.", false},
+	    {"writer_posture", is_accept, "INVALID_POSTURE",
+		"writer_posture can only be accept.", false},
+	    {"reader_can_write", is_accept, "INVALID_POSTURE",
+		"reader_can_write can only be accept.", false},
 	};
 
 	if (!str_is_identifier(name)) {

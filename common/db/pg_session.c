@@ -144,6 +144,14 @@ pg_connect(struct span url, const struct pg_session *session, PGconn **out,
 	return start(url, session, PQconnectdbParams, out, e);
 }
 
+bool
+pg_is_superuser(const PGconn *conn)
+{
+	const char *value = PQparameterStatus(conn, "is_superuser");
+
+	return value != NULL && strcmp(value, "on") == 0;
+}
+
 void
 pg_close(PGconn **conn)
 {

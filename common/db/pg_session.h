@@ -49,6 +49,10 @@ int pg_connect_start(struct span url, const struct pg_session *session,
 int pg_connect(struct span url, const struct pg_session *session, PGconn **out,
     struct err *e);
 
+/* The server told so in its greeting: no round trip. A pooler may keep it to
+ * itself; then the answer is no. */
+bool pg_is_superuser(const PGconn *conn);
+
 /* Let go; NULL is fine; *conn becomes NULL. */
 void pg_close(PGconn **conn);
 

@@ -51,6 +51,7 @@ struct pg_reader {
 	struct event_base *events;
 	const struct secret *url;
 	const char *source;
+	bool accept_superuser;
 	struct pg_session session;
 	size_t plan_count;
 	int64_t timeout_ms;
@@ -191,6 +192,27 @@ connect_done(struct pg_conn *c)
 	conn_watch(c, EV_READ | EV_PERSIST);
 }
 
+static const char superuser_text[] =
+    "reason=ROLE_IS_SUPERUSER: the reader's role is a superuser; make a role "
+    "of its own that has only SELECT, or ALTER ROLE ... NOSUPERUSER, or accept "
+    "it with reader_can_write in the contract";
+
+/* A read-only session is no limit for a superuser, who can end it. */
+static bool
+is_too_powerful(const struct pg_conn *c)
+{
+	const struct pg_reader *p = c->pool;
+
+	if (!pg_is_superuser(c->pg)) {
+		return false;
+	}
+	if (p->accept_superuser) {
+		log_event(LOG_LEVEL_WARN, "reader_is_superuser",
+		    "source=%s accepted=\"reader_can_write\"", p->source);
+	}
+	return !p->accept_superuser;
+}
+
 /* One-shot events here: libpq may close and reopen its socket in between. */
 static void
 connect_step(struct pg_conn *c)
@@ -203,7 +225,11 @@ connect_step(struct pg_conn *c)
 		conn_watch(c, EV_WRITE);
 		break;
 	case PGRES_POLLING_OK:
-		connect_done(c);
+		if (is_too_powerful(c)) {
+			connect_failed(c, superuser_text);
+		} else {
+			connect_done(c);
+		}
 		break;
 	case PGRES_POLLING_FAILED:
 	case PGRES_POLLING_ACTIVE:
@@ -581,6 +607,7 @@ pg_reader_new(struct event_base *base, const struct contract_source *source,
 	p->events = base;
 	p->url = url;
 	p->source = source->name;
+	p->accept_superuser = source->accept_reader_can_write;
 	p->plan_count = plan_count;
 	p->session = (struct pg_session){.read_only = true,
 	    .statement_timeout_ms = source->statement_timeout_ms,

@@ -82,6 +82,30 @@ class OnPostgres(unittest.TestCase):
     def test_grants_are_enough_for_a_version_that_the_writer_moves(self):
         self.run_with_grants({"column": "version", "advance": "integer_increment"}, "version")
 
+    def test_a_superuser_neither_writes_nor_reads_unless_it_is_accepted(self):
+        value = contract("postgres")
+        w = Workspace("postgres", config=value, postgres=self.server)
+        self.addCleanup(w.close)
+        w.sql("CREATE ROLE boss SUPERUSER LOGIN PASSWORD '%s'" % PASSWORD)
+        identifier = w.approved()
+        w.wait_idle()
+        w.env["SHOP_WRITE_URL"] = self.server.url("shop", "boss")
+        refused = w.json("apply", identifier, check=1)
+        self.assertEqual((refused["safe_error_code"], refused["source_database_mutated"]), ("ROLE_IS_SUPERUSER", False))
+        w.wait_idle()
+        w.env["SHOP_READ_URL"] = self.server.url("shop", "boss")
+        w.env["SHOP_WRITE_URL"] = self.server.url("shop")
+        with w.client() as mcp:
+            self.assertEqual(mcp.read("INV-3001")["error"]["code"], "TEMPORARILY_UNAVAILABLE")
+            with open(mcp.process.log_path) as log:
+                self.assertIn("ROLE_IS_SUPERUSER", log.read())
+        w.wait_idle()
+        value["sources"]["shop"].update({"writer_posture": "accept", "reader_can_write": "accept"})
+        w.write_config(value)
+        w.env["SHOP_WRITE_URL"] = self.server.url("shop", "boss").replace("/shop", "/shop?application_name=w")
+        identifier = w.approved("INV-3002")
+        self.assertEqual(w.json("apply", identifier)["status"], "applied")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -394,6 +394,11 @@ static const struct vector capability_codes[] = {
 	{{"{'column':'u'}", "{'column':'a b','weak_guard_ack':true,'k':1}"}},
 	CAP ".conflict_guard.k UNKNOWN_FIELD\n" CAP
 	    ".conflict_guard.column CONFLICT_GUARD_COLUMN_REQUIRED"},
+    {"posture that is not accept",
+	{{"'write_url_env':'W'",
+	    "'write_url_env':'W','writer_posture':'accept',"
+	    "'reader_can_write':true"}},
+	"$.sources.s.reader_can_write INVALID_POSTURE"},
     {"version moved by us",
 	{{"{'column':'u'}", "{'column':'u','advance':'integer_increment'}"}},
 	""},
