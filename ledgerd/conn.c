@@ -21,6 +21,7 @@ log_peer(const struct conn *c, const char *event, const char *why)
 	    proto_role_name(c->role), (long long)c->uid, why);
 }
 
+/* The jobs that they waited for go on: only nobody is told here. */
 static void
 free_waiters(struct conn *c)
 {
@@ -76,6 +77,8 @@ conn_close(struct conn *c)
 
 	TAILQ_REMOVE(&l->conns, c, link);
 	l->conn_count--;
+	/* After it left the list: release_lost looks for another writer,
+	 * which must not be this one. */
 	if (c->leased_seq != 0) {
 		release_lost(l, c->leased_seq);
 	}
@@ -97,6 +100,8 @@ static int
 take_frames(struct conn *c)
 {
 	struct span rest = buf_as_span(&c->in);
+	/* Before HELLO only a HELLO's worth may come: a stranger costs a
+	 * kilobyte. */
 	uint32_t cap =
 	    c->greeted ? msg_role_cap(c->role) : msg_info(MSG_HELLO)->max_bytes;
 	struct frame f;
@@ -180,6 +185,8 @@ flush_out(struct conn *c)
 			(void)event_add(c->on_write, NULL);
 			return;
 		}
+		/* Not closed here: callers still hold `c`. They close it
+		 * when out is empty. */
 		if (n <= 0) {
 			c->closing = true;
 			buf_reset(&c->out);
@@ -216,6 +223,8 @@ conn_release(struct conn *c)
 		buf_span(&c->out, buf_as_span(&c->held));
 		buf_reset(&c->held);
 	}
+	/* A peer that does not read must not make ledgerd hold its answers
+	 * for ever; they can be asked for again, the record has them. */
 	if (c->out.len > CONN_OUT_HIGH) {
 		log_peer(c, "peer_cut", "it does not read its answers");
 		conn_close(c);
@@ -227,6 +236,8 @@ conn_release(struct conn *c)
 	}
 }
 
+/* Requests are answered once each, also when a document of several frames
+ * was held: one failure for a run of frames with the same id. */
 void
 conn_fail_held(struct conn *c)
 {
@@ -263,6 +274,8 @@ conn_reply(struct conn *c, uint32_t id, uint16_t type, const void *message)
 		    "the answer is larger than a message may be");
 		conn_fail(c, id, &e, false);
 	}
+	/* Also when nothing was written: the answer has to leave at the
+	 * turn's end. */
 	group_commit_want(c->ledger);
 }
 
@@ -313,6 +326,7 @@ conn_has_writer(const struct ledger *l)
 	return false;
 }
 
+/* No job in time: IDLE, so that the writer sees a live ledgerd. */
 static void
 on_claim_timeout(evutil_socket_t fd, short what, void *arg)
 {

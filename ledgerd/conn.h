@@ -48,17 +48,26 @@ struct conn {
 	int64_t leased_seq; /* row of the job it works on; 0: none */
 };
 
-/* Take over an accepted, non-blocking descriptor. Frees everything on failure.
+/*
+ * Take over an accepted, non-blocking descriptor, of a peer that has not said
+ * anything yet. Closes it when there are too many or the kernel does not name
+ * the peer. `role` is the listener's.
  */
 void conn_open(struct ledger *l, int fd, enum proto_role role);
 
-/* Close now: a writer's job becomes lost, waiting requests are forgotten. */
+/* Close now and free `c`: a writer's job becomes lost, waiting requests are
+ * forgotten. Held replies go with it; what they speak of stays recorded. */
 void conn_close(struct conn *c);
 
-/* Hold a reply; `message` is the struct of `type`. A reply that breaks its own
- * cap turns into a failure. */
+/*
+ * Hold a reply until the turn's commit; `message` is the struct of `type`. A
+ * reply that breaks its own cap turns into a failure. The connection may be
+ * read from again, but nothing leaves before conn_release.
+ */
 void conn_reply(
     struct conn *c, uint32_t id, uint16_t type, const void *message);
+/* Hold a FAILURE with the reason word and sentence of `e`, which a model or
+ * a person may read: nothing secret belongs there. */
 void conn_fail(
     struct conn *c, uint32_t id, const struct err *e, bool retryable);
 /* A document in as many chunks as it needs. */
@@ -67,13 +76,16 @@ void conn_document(struct conn *c, uint32_t id, struct span bytes);
 /* With --exit-idle: stop soon when nobody but waiting writers is connected. */
 void conn_check_idle(struct ledger *l);
 
-/* Let what is held go out. */
+/* Let what is held go out: only after the commit, or after conn_fail_held.
+ * May close and free `c`. */
 void conn_release(struct conn *c);
 /* The commit failed: every held reply becomes LEDGER_UNAVAILABLE. */
 void conn_fail_held(struct conn *c);
 
-/* The writers that wait in CLAIM. */
+/* A writer that waits in CLAIM, or NULL. */
 struct conn *conn_claiming(struct ledger *l);
+/* Is any writer there, waiting or at work? Asked before a job is released,
+ * so that no approval is spent on nobody. */
 bool conn_has_writer(const struct ledger *l);
 
 #endif

@@ -38,6 +38,7 @@ check_identity(
 	return 0;
 }
 
+/* Only the table in rules/state.c says what is possible; here it gets words. */
 static int
 check_move(const struct proposal *p, enum proposal_event event,
     enum proposal_state *to, struct err *e)
@@ -53,6 +54,8 @@ check_move(const struct proposal *p, enum proposal_event event,
 	    event == EVENT_APPROVE ? "approved" : "rejected");
 }
 
+/* An approval under one contract must not count under a later one, which
+ * could allow more than the reviewer had in view. */
 static int
 check_contract(const struct ledger *l, const struct proposal *p, struct err *e)
 {
@@ -65,6 +68,7 @@ check_contract(const struct ledger *l, const struct proposal *p, struct err *e)
 	    SPAN_ARGS(p->contract_digest), l->contract->digest_text);
 }
 
+/* When the decision stops to count, from the capability's own limit. */
 static int64_t
 expiry_of(const struct ledger *l, const struct change_set *cs,
     enum decision_action action, int64_t now_us)
@@ -78,6 +82,8 @@ expiry_of(const struct ledger *l, const struct change_set *cs,
 	return now_us + cap->approval_expires_s * 1000000;
 }
 
+/* Sign first, store the very bytes that were signed: what is read back later
+ * is verified as it lies there. */
 static int
 store_decision(struct ledger *l, const struct decision *d, struct err *e)
 {
@@ -95,6 +101,8 @@ store_decision(struct ledger *l, const struct decision *d, struct err *e)
 	return rc;
 }
 
+/* The decision's place in the chain. The statement has the signature, the
+ * event has the order: both must be there for the state to be believed. */
 static int
 add_event(struct ledger *l, const struct change_set *cs,
     const struct decision *d, enum proposal_event event, struct err *e)
@@ -146,6 +154,8 @@ check_all(struct ledger *l, const struct msg_decide *m, struct proposal *p,
 	return 0;
 }
 
+/* Row, statement and event, all or none: a state without its decision, or
+ * the other way round, would be found by the checks and block the proposal. */
 static int
 record(struct ledger *l, const struct proposal *p, const struct change_set *cs,
     const struct decision *d, enum proposal_state to, struct err *e)
@@ -190,6 +200,11 @@ decide(struct ledger *l, const struct person *person,
 	    (rc = approval_may_decide(l, person, &cs, &role, e)) != 0) {
 		return rc;
 	}
+	/*
+	 * The contract in force, not the one that the row names: for an
+	 * approval they were just compared, a rejection may be made under
+	 * another.
+	 */
 	d = (struct decision){.action = action,
 	    .proposal_id = cs.proposal_id,
 	    .proposal_version = cs.proposal_version,

@@ -9,7 +9,11 @@
 /*
  * Check and record a decision of the person as one request: hash recomputed
  * from the stored bytes, mode, identity, state, person; then the signed
- * statement, the event, and the guarded move. *state_out is the new state.
+ * statement, the event, and the guarded move. `m` is untrusted, `person` comes
+ * from the socket. *out is the proposal in its new state, in the scratch arena.
+ * Errors: PROPOSAL_NOT_FOUND; CS_E_INTEGRITY for bytes, version, state or
+ * contract that do not fit; CS_E_STATE when it cannot move; CS_E_DENIED for
+ * this person.
  */
 int decide(struct ledger *l, const struct person *person,
     const struct msg_decide *m, struct proposal *out, struct err *e);

@@ -34,6 +34,7 @@ greet(struct conn *c, uint32_t id, const struct msg_hello *m)
 	    .build = span_of(CS_VERSION),
 	    .store_owner = span_of(l->owner)};
 
+	/* No answer: somebody who speaks another protocol could not read it. */
 	if (m->magic != PROTO_MAGIC || m->major != PROTO_MAJOR ||
 	    m->role != c->role) {
 		return CS_E_PROTOCOL;
@@ -83,11 +84,15 @@ dispatch_frame(struct conn *c, const struct frame *f)
 	handler_fn handler;
 	char nothing = 0;
 
+	/* Length and right before content: a message that this role may not
+	 * send is never decoded. */
 	if (msg_check(c->role, c->greeted, f->type,
 		(f->flags & FRAME_REPLY) != 0, f->len) != 0 ||
 	    (f->flags & FRAME_ERROR) != 0 || c->closing) {
 		return CS_E_PROTOCOL;
 	}
+	/* One message at a time: everything that a handler allocates ends
+	 * here. */
 	arena_reset(c->ledger->scratch);
 	if (msg_decode(f->type, f->payload, &message, c->ledger->scratch) !=
 	    0) {

@@ -16,13 +16,17 @@ struct dispatch_row {
 	handler_fn handler;
 };
 
+/* One row for each message that msg.def lets this role send, but HELLO and
+ * PING, which dispatch_frame answers; ended by a NULL handler. */
 extern const struct dispatch_row dispatch_mcpd[];
 extern const struct dispatch_row dispatch_writer[];
 extern const struct dispatch_row dispatch_control[];
 
 /*
- * Check a complete frame against msg.def, decode it and call its handler.
- * CS_E_PROTOCOL when the connection must be closed.
+ * Check a complete frame (untrusted) against msg.def, decode it and call its
+ * handler. Resets the scratch arena: nothing of the message before survives.
+ * CS_E_PROTOCOL when the connection must be closed; a request that is refused
+ * was answered and is 0.
  */
 int dispatch_frame(struct conn *c, const struct frame *f);
 

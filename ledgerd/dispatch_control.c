@@ -11,6 +11,7 @@
 
 #define APPLY_WAIT_MAX_MS 120000U
 
+/* Only a ledger that is not available may be asked the same again. */
 static void
 answer(struct conn *c, uint32_t id, int rc, struct buf *document,
     const struct err *e)
@@ -61,6 +62,7 @@ on_decide(struct conn *c, uint32_t id, const void *message)
 	struct err e = {0};
 	int rc;
 
+	/* From the kernel's uid, at every request. */
 	person_of(l, c->uid, &person);
 	rc = decide(l, &person, m, &p, &e);
 	if (rc == 0) {
@@ -75,11 +77,14 @@ on_decide(struct conn *c, uint32_t id, const void *message)
 		json_field_bool(&j, "listed", person.row != NULL);
 		json_close(&j, '}');
 		json_close(&j, '}');
+		/* Only after the decision is in the turn's transaction: both
+		 * are on disk before either is answered. */
 		release_by_policy(conn_claiming(l));
 	}
 	answer(c, id, rc, &document, &e);
 }
 
+/* The job goes on. Only the waiting ends, and the text says so. */
 static void
 on_apply_timeout(evutil_socket_t fd, short what, void *arg)
 {
@@ -99,6 +104,8 @@ on_apply_timeout(evutil_socket_t fd, short what, void *arg)
 	free(w);
 }
 
+/* Keep the request until its job is reported. The connection owns the
+ * waiter; its timer, a receipt or the connection's end frees it. */
 static void
 wait_for_receipt(
     struct conn *c, uint32_t id, struct span proposal_id, uint32_t wait_ms)
@@ -148,6 +155,8 @@ on_apply(struct conn *c, uint32_t id, const void *message)
 
 	person_of(l, c->uid, &person);
 	rc = may_apply(l, &person, m->proposal_id, &e);
+	/* Before the release: with no writer the job would lie there and
+	 * expire. */
 	if (rc == 0 && !conn_has_writer(l)) {
 		rc = err_set(&e, CS_E_UNAVAILABLE, "NO_WRITER",
 		    "no writerd is connected; nothing was released. Source "
@@ -167,6 +176,7 @@ on_apply(struct conn *c, uint32_t id, const void *message)
 		conn_fail(c, id, &e, rc == CS_E_UNAVAILABLE);
 		return;
 	}
+	/* Before the job goes out, so that no report can come between. */
 	wait_for_receipt(c, id, p.proposal_id, m->wait_ms);
 	writer = conn_claiming(l);
 	if (writer != NULL) {

@@ -35,6 +35,8 @@ refuse_call(struct conn *c, uint32_t id, const struct msg_call *m,
 	conn_fail(c, id, why, false);
 }
 
+/* The row was read already; it is handed to the model only after RECORDED,
+ * which leaves after the commit. */
 static void
 on_read(struct conn *c, uint32_t id, const void *message)
 {
@@ -69,12 +71,16 @@ propose_checked(struct ledger *l, const struct msg_call *m, struct call *call,
 	if (rc != 0) {
 		return rc;
 	}
+	/* From here on all or nothing: a proposal never stands without the
+	 * evidence that it names. */
 	rc = store_request_begin(&l->store, e);
 	if (rc != 0) {
 		return rc;
 	}
 	rc = propose(l, call, out, e);
 	store_request_end(&l->store, rc == 0);
+	/* The savepoint took the read event back with the rest. The row was
+	 * seen by mcpd all the same, so it is recorded once more, outside. */
 	if (rc != 0 && rc != CS_E_UNAVAILABLE) {
 		(void)record_read(l, call, (struct span){"", 0}, &ignored);
 	}
@@ -95,6 +101,7 @@ on_propose(struct conn *c, uint32_t id, const void *message)
 		refuse_call(c, id, m, &e);
 		return;
 	}
+	/* What a person is going to decide about is fixed by a signed head. */
 	l->head_wanted = true;
 	reply = (struct msg_proposed){.proposal_id = done.proposal_id,
 	    .proposal_version = (uint32_t)done.version,
@@ -106,6 +113,8 @@ on_propose(struct conn *c, uint32_t id, const void *message)
 	conn_reply(c, id, MSG_PROPOSED, &reply);
 }
 
+/* mcpd's own refusal. It is not checked against the contract: what was asked
+ * for may exist nowhere, and that is what the record is to show. */
 static void
 on_refuse(struct conn *c, uint32_t id, const void *message)
 {

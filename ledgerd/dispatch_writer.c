@@ -24,6 +24,8 @@ on_claim(struct conn *c, uint32_t id, const void *message)
 	}
 	c->claiming = true;
 	c->claim_id = id;
+	/* Released jobs first; only then is a new one made of what policy
+	 * allows. */
 	release_lease_next(c);
 	release_by_policy(c);
 	if (c->claiming) {
@@ -31,6 +33,8 @@ on_claim(struct conn *c, uint32_t id, const void *message)
 	}
 }
 
+/* The answer says that the receipt is recorded: until it comes, the writer
+ * has to keep it and report again. */
 static void
 on_report(struct conn *c, uint32_t id, const void *message)
 {

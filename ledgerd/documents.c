@@ -207,6 +207,8 @@ put_part(struct ledger *l, struct json_out *j, const struct part *part,
 	return rc;
 }
 
+/* A statement is shown only when its signature verifies: nobody is to read
+ * an approval that was written into the file. */
 static int
 put_decision_row(
     struct ledger *l, struct json_out *j, sqlite3_stmt *st, struct err *e)

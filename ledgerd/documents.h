@@ -18,13 +18,18 @@ int document_show(
 int document_query(struct ledger *l, const struct msg_query *m, struct buf *out,
     struct err *e);
 
-/* RESOURCE: like SHOW, but only what belongs to this tenant and principal;
- * anything else is the same RESOURCE_NOT_FOUND. */
+/*
+ * RESOURCE: like SHOW, but only what belongs to this tenant and principal, and
+ * only the columns that the contract shows to a model. Anything else is the
+ * same RESOURCE_NOT_FOUND, so that ids of others cannot be probed.
+ */
 int document_resource(struct ledger *l, const struct msg_resource *m,
     struct buf *out, struct err *e);
 
 /* Pieces shared by the files behind this header. */
 void put_time(struct json_out *j, const char *key, int64_t time_us);
+/* The proposal as 0.1.1 shows it; `p` has been checked. For a model without
+ * guards and hidden columns. */
 void put_proposal(
     struct ledger *l, struct json_out *j, const struct proposal *p);
 /* Every row of a prepared statement through `put`, as a JSON array. */
@@ -65,8 +70,11 @@ int put_replay_row(
 int reader_prepare(
     struct ledger *l, const char *sql, sqlite3_stmt **out, struct err *e);
 
-/* The contract that was in force at an event: the current one, or parsed from
- * the ledger and kept. NULL when it cannot be had. */
+/*
+ * The contract that was in force at an event: the current one, or parsed from
+ * the ledger and kept. NULL when it cannot be had. Valid until the next call
+ * with another event.
+ */
 const struct contract *contract_at(struct ledger *l, int64_t event_id);
 
 #endif

@@ -27,6 +27,7 @@ contract_at(struct ledger *l, int64_t event_id)
 		return kept.contract;
 	}
 	contract_free(&kept.contract);
+	/* Also when it cannot be parsed: the next row does not try again. */
 	kept.event_id = event_id;
 	if (reader_prepare(l,
 		"SELECT body FROM events WHERE event_id = ?1"
@@ -60,6 +61,8 @@ struct read_event {
 	char fingerprint[DIGEST_TEXT_SIZE];
 };
 
+/* Open one row of READ_COLUMNS. The caller frees r->arena on success. Spans
+ * borrow from the statement's current row. */
 static int
 read_event_open(
     struct ledger *l, sqlite3_stmt *st, struct read_event *r, struct err *e)
@@ -144,6 +147,8 @@ put_payload(struct json_out *j, const struct read_event *r)
 	json_close(j, '}');
 }
 
+/* The row as it was read; for a model only its visible columns. Without the
+ * contract of that time nothing is known to be visible. */
 static void
 put_row(struct json_out *j, const struct read_event *r)
 {
@@ -193,6 +198,7 @@ put_item(struct json_out *j, const struct read_event *r)
 	json_close(j, '}');
 }
 
+/* One bundle holds one row here; 0.1.1's shape allows several. */
 static void
 put_items(struct json_out *j, const struct read_event *r)
 {
@@ -230,6 +236,7 @@ statement_template(const struct read_event *r)
 	return copy;
 }
 
+/* 0.1.1's audit: the statement's shape, never its parameters. */
 static void
 put_audit_payload(struct json_out *j, const struct read_event *r)
 {
@@ -285,6 +292,7 @@ put_audit_row(
 	return rc;
 }
 
+/* 0.1.1's evidence bundle, with its audit inside: one event is both. */
 static void
 put_evidence(struct json_out *j, const struct read_event *r)
 {

@@ -9,6 +9,8 @@
 /* Sign the chain's end at least this often, in events. */
 #define HEAD_INTERVAL 1024
 
+/* Sign the end of the chain where it is wanted, then COMMIT. A head is part
+ * of the same transaction: there is none for events that are not on disk. */
 static int
 commit_turn(struct ledger *l, struct err *e)
 {
@@ -41,6 +43,7 @@ group_commit_now(struct ledger *l)
 	if (rc != 0) {
 		log_err(LOG_LEVEL_ERR, "commit_failed", &e);
 	}
+	/* The order is the promise: first the disk, then the answers. */
 	for (c = TAILQ_FIRST(&l->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
 		if (rc != 0) {
@@ -48,6 +51,7 @@ group_commit_now(struct ledger *l)
 		}
 		conn_release(c);
 	}
+	/* After the answers have left: nobody waits for it. */
 	wal_upkeep(&l->store);
 	return rc;
 }

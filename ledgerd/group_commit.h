@@ -10,10 +10,15 @@
 /* Set up the event that ends a turn. */
 void group_commit_init(struct ledger *l);
 
-/* Something is held: commit when no more input is ready. */
+/* Something is held or written: commit when no more input is ready. Any
+ * number of calls in a turn are one. */
 void group_commit_want(struct ledger *l);
 
-/* Commit now (shutdown, start-up). */
+/*
+ * Commit now (end of a turn, shutdown, start-up), then let every held reply go:
+ * as it is, or as LEDGER_UNAVAILABLE when the commit failed. Connections may be
+ * closed by it.
+ */
 int group_commit_now(struct ledger *l);
 
 #endif

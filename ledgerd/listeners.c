@@ -10,6 +10,7 @@
 
 const char *const listener_names[] = {"mcpd", "writer", "control", NULL};
 
+/* In the order of listener_names: the name decides the role. */
 static const enum proto_role roles[] = {ROLE_MCPD, ROLE_WRITER, ROLE_CONTROL};
 
 static struct listener {
@@ -18,6 +19,7 @@ static struct listener {
 	struct event *on_accept;
 } listeners[3];
 
+/* EAGAIN and ECONNABORTED are a peer that changed its mind. */
 static void
 on_accept(evutil_socket_t fd, short what, void *arg)
 {
@@ -49,6 +51,8 @@ listeners_open(struct ledger *l, const struct listen_fds *fds, struct err *e)
 		cs_assert(listeners[i].on_accept != NULL);
 		(void)event_add(listeners[i].on_accept, NULL);
 	}
+	/* Without mcpd or writer there is less to do; without control nobody
+	 * could look or decide. */
 	if (listeners[2].on_accept == NULL) {
 		return err_set(e, CS_E_CONFIG, NULL,
 		    "no control listener was inherited: start ledgerd through "

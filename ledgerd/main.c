@@ -105,6 +105,8 @@ record_contract(struct ledger *l, struct err *e)
 		.actor = span_of("ledgerd"),
 		.body = l->contract->bytes},
 	    e);
+	/* Found again by its digest: a restart with the same contract adds
+	 * nothing. */
 	if (rc == 0) {
 		char text[24];
 		l->contract_event = s->last_event_id;
@@ -117,6 +119,8 @@ record_contract(struct ledger *l, struct err *e)
 	return rc;
 }
 
+/* Key before store: a head may have to be signed with the first event. Lost
+ * jobs are settled last, when there is a record to say so in. */
 static int
 open_ledger(struct ledger *l, const struct options *o, struct err *e)
 {
@@ -163,6 +167,8 @@ trust_context(struct ledger *l, const struct startup *s)
 	}
 }
 
+/* Signals, the end of the supervisor, idleness: all end the loop the same
+ * way. */
 static void
 add_events(struct ledger *l, const struct startup *s)
 {
@@ -205,6 +211,8 @@ set_up(
 	l->contract = contract;
 	l->exit_idle = o.exit_idle;
 	trust_context(l, s);
+	/* None: ledgerd takes no secret, but the supervisor waits for the
+	 * answer. */
 	if ((rc = startup_credentials(s, NULL, 0, e)) != 0) {
 		return rc;
 	}
@@ -216,6 +224,8 @@ set_up(
 	add_events(l, s);
 	rc = open_ledger(l, &o, e);
 	if (rc == 0) {
+		/* After the ledger: whoever can connect finds a record to
+		 * write to. */
 		rc = listeners_open(l, &s->listeners, e);
 	}
 	if (rc == 0) {
@@ -247,12 +257,16 @@ main(int argc, char **argv)
 	    set_up(&l, &s, argc, argv, &e) != 0) {
 		return startup_fail(&s, &e);
 	}
+	/* What start-up recorded is on disk before anybody is told that we
+	 * serve. */
 	(void)group_commit_now(&l);
 	if (startup_ready(&s, &e) != 0) {
 		return startup_fail(&s, &e);
 	}
 	conn_check_idle(&l);
 	(void)event_base_dispatch(l.base);
+	/* Nobody new; then the answers that are held; then the connections,
+	 * whose leased jobs become lost; and a signed end over all of it. */
 	listeners_close();
 	(void)group_commit_now(&l);
 	while ((c = TAILQ_FIRST(&l.conns)) != NULL) {

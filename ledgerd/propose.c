@@ -11,6 +11,8 @@
 /* Equal proposals that ended, before we give up finding a fresh id. */
 #define ATTEMPTS_MAX 1000U
 
+/* The patch as the contract derives it from the arguments, then the
+ * contract's bounds and transitions on it, with the row's own values. */
 static int
 build_patch(struct ledger *l, const struct call *call, struct proposed *out,
     struct err *e)
@@ -28,6 +30,8 @@ build_patch(struct ledger *l, const struct call *call, struct proposed *out,
 			     out->patch, out->patch_count, e);
 }
 
+/* A limit that reaches the writer, and no credentials: what is stored is
+ * shown to reviewers and never changed again. */
 static int
 check_document(struct ledger *l, struct span stored, struct err *e)
 {
@@ -69,6 +73,8 @@ build_or_find(struct ledger *l, struct change_set_input *in,
 		if (rc != 0) {
 			return rc;
 		}
+		/* It is going to be returned as if it were new, so it has to
+		 * be as sound as a new one. */
 		if (state_is_active(existing->state)) {
 			struct change_set cs;
 			return proposal_check(existing, l->scratch, &cs, e);
@@ -78,6 +84,7 @@ build_or_find(struct ledger *l, struct change_set_input *in,
 	    "this exact change was already decided %u times", ATTEMPTS_MAX);
 }
 
+/* The first event of a proposal. Its state is counted from here on. */
 static int
 add_created_event(struct ledger *l, const struct change_set *cs, struct err *e)
 {
@@ -102,6 +109,8 @@ static int
 store_new(struct ledger *l, const struct call *call,
     const struct change_set_output *built, struct err *e)
 {
+	/* Read back what was just built: the row's columns come from the
+	 * bytes that were hashed, not from the input, so they cannot differ. */
 	struct change_set cs;
 	int rc = change_set_parse(built->stored, l->scratch, &cs, e);
 
@@ -168,5 +177,6 @@ propose(struct ledger *l, const struct call *call, struct proposed *out,
 	}
 	out->hash = existing.proposal_hash;
 	out->state = state_name(existing.state);
+	/* Every call is recorded with its own evidence, also a repeated one. */
 	return record_read(l, call, existing.proposal_id, e);
 }

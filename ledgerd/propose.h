@@ -8,6 +8,8 @@
 
 #include "ledgerd/record.h"
 
+/* What mcpd is told, and through it the model: the proposal that now exists,
+ * new or found. Everything borrows from the scratch arena. */
 struct proposed {
 	struct span proposal_id;
 	struct span hash;

@@ -138,6 +138,7 @@ put_where(struct buf *sql, const char *where, uint32_t number)
 	}
 }
 
+/* Only literals of the tables and numbers go into the text. */
 static int
 compose(const struct query *q, const struct msg_query *m, struct buf *sql,
     struct err *e)
@@ -160,6 +161,8 @@ compose(const struct query *q, const struct msg_query *m, struct buf *sql,
 	return 0;
 }
 
+/* A value (untrusted) as its filter wants it. A time or number that is none
+ * is an error with the filter's name. */
 static int
 bind_value(sqlite3_stmt *st, int at, const struct filter *f, struct span value,
     struct err *e)

@@ -28,6 +28,7 @@ check_context(const struct ledger *l, const struct contract_capability *cap,
 	return 0;
 }
 
+/* The codec knows a scalar's kind and text, not that they fit together. */
 static bool
 scalars_are_valid(const struct scalar_list *list)
 {
@@ -46,6 +47,8 @@ check_row(const struct contract_capability *cap, const struct msg_call *m,
 {
 	const struct named_scalar *tenant;
 
+	/* Count, order and names, all three: the evidence has to be exactly
+	 * what the reviewed query returns. */
 	if (m->row.count != cap->read_count || !scalars_are_valid(&m->row) ||
 	    !scalars_are_valid(&m->args)) {
 		return err_set(e, CS_E_PROTOCOL, "ROW_NOT_REVIEWED",
@@ -124,6 +127,8 @@ prepare_evidence(struct ledger *l, struct call *call, struct err *e)
 	scalars_put(&j, m->row.items, m->row.count);
 	call->row_json = arena_span(l->scratch, buf_as_span(&text));
 	buf_clear(&text);
+	/* The row goes to the model and stays in the record: a credential in
+	 * it is refused before both. */
 	rc = json_scan(&doc, call->row_json, l->scratch, e);
 	if (rc == 0) {
 		rc = rules_scan_secrets("evidence_bundle.items[0].visible_row",
@@ -150,6 +155,11 @@ call_check(struct ledger *l, const struct msg_call *m,
 		    "the contract has no such capability of this kind");
 	}
 	*out = (struct call){.cap = cap, .message = m};
+	/*
+	 * mcpd has checked all of this. It is done again because a model's text
+	 * went through mcpd, and what is recorded here is what people decide
+	 * on.
+	 */
 	if ((rc = check_context(l, cap, m, e)) != 0 ||
 	    (rc = rules_check_args(cap, m->args.items, m->args.count, e)) !=
 		0 ||
@@ -162,6 +172,7 @@ call_check(struct ledger *l, const struct msg_call *m,
 	return rc != 0 ? rc : prepare_evidence(l, out, e);
 }
 
+/* Principal, and where it came from: environment, contract or session. */
 static void
 put_who(struct json_out *j, const struct span *principal, uint32_t provenance)
 {
@@ -183,6 +194,8 @@ record_read(struct ledger *l, const struct call *call, struct span proposal_id,
 	cs_assert(call->event_id == l->store.last_event_id + 1);
 	json_begin(&j, &body, 0);
 	json_open(&j, '{');
+	/* Instead of columns and query: the event with the contract in force
+	 * has them, and is in the same chain. */
 	json_field_int(&j, "contract_event", l->contract_event);
 	put_who(&j, &m->principal, m->provenance);
 	json_key(&j, "args");

@@ -23,9 +23,12 @@ struct call {
 };
 
 /*
- * Does this call follow from the contract? Capability and kind, arguments,
- * trusted context, exactly the read columns in order, well-formed scalars, the
- * row's tenant. Computes the evidence id of the event that comes next.
+ * Does this call (untrusted) follow from the contract? Capability and kind,
+ * arguments, trusted context, exactly the read columns in order, well-formed
+ * scalars, the row's tenant, no credentials. Computes the evidence id of the
+ * event that comes next, so nothing else may be appended before record_read.
+ * *out borrows from `m` and the scratch arena. CS_E_PROTOCOL and CS_E_DENIED
+ * mean that mcpd did what it never does.
  */
 int call_check(struct ledger *l, const struct msg_call *m,
     enum capability_kind kind, struct call *out, struct err *e);
@@ -39,7 +42,8 @@ void evidence_id_of(const struct contract_capability *cap, struct span tenant,
 int record_read(struct ledger *l, const struct call *call,
     struct span proposal_id, struct err *e);
 
-/* Append a refusal: what was asked for, by whom, and the safe answer. */
+/* Append a refusal: what was asked for, by whom, and the safe answer. `m`
+ * may name a tool that does not exist. */
 int record_refusal(struct ledger *l, const struct msg_refuse *m, struct err *e);
 
 #endif

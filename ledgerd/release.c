@@ -22,6 +22,11 @@ struct mint {
 	int64_t attempt;
 };
 
+/*
+ * All that can be said without the decisions. Done at every release: between an
+ * approval and this moment the file lay on a disk, and the contract may be
+ * another.
+ */
 static int
 check_releasable(
     struct ledger *l, struct proposal *p, struct change_set *cs, struct err *e)
@@ -60,6 +65,7 @@ check_releasable(
 	return 0;
 }
 
+/* The job names the engine, so that a writer knows its driver. */
 static int
 engine_of(const struct ledger *l, const struct change_set *cs,
     const char **engine_out, struct err *e)
@@ -93,6 +99,8 @@ mint_job(struct ledger *l, const struct mint *mint, struct err *e)
 	uint8_t signature[SIGNATURE_LEN];
 	int rc = engine_of(l, mint->cs, &in.engine, e);
 
+	/* A settling job carries no approvals: it may only look up or give
+	 * back, so expired approvals must not keep an outcome unknown. */
 	if (rc == 0 && !mint->settle) {
 		rc = approval_collect(
 		    l, mint->cs, decisions, &in.decision_count, e);
@@ -140,6 +148,7 @@ add_event(struct ledger *l, const struct proposal *p, const char *kind,
 	return proposal_event(&l->store, &about, kind, actor, body, e);
 }
 
+/* What was released, for the record and for 0.1.1's replay. */
 static struct span
 job_event_body(struct ledger *l, const struct proposal *p, bool dry_run)
 {
@@ -163,6 +172,8 @@ job_event_body(struct ledger *l, const struct proposal *p, bool dry_run)
 	return copy;
 }
 
+/* The job, and what it does to the proposal. The attempt is counted before a
+ * writer has it: a number is never used twice. */
 static int
 release_checked(struct ledger *l, const struct mint *mint,
     struct span operator_name, struct err *e)
@@ -341,6 +352,10 @@ release_lease_next(struct conn *writer)
 		"released", "leased") != 0) {
 		return;
 	}
+	/*
+	 * The lease is in this turn's transaction and the job in a held reply:
+	 * a writer never has a job that the ledger does not know to be leased.
+	 */
 	writer->claiming = false;
 	writer->leased_seq = job.seq;
 	conn_check_idle(l);
@@ -391,6 +406,7 @@ release_by_policy(struct conn *writer)
 	}
 }
 
+/* A job by row, only while it is leased. */
 static int
 find_leased(struct ledger *l, int64_t seq, struct job_row *job, struct err *e)
 {
@@ -416,6 +432,8 @@ event_of(enum receipt_status status)
 	return events[status];
 }
 
+/* The receipt as a row to search, and as an event in the chain. The event
+ * holds the bytes too, so that an edited row shows. */
 static int
 store_receipt(struct ledger *l, const struct proposal *p,
     const struct receipt *r, struct span text, struct err *e)
@@ -463,6 +481,8 @@ apply_receipt(struct ledger *l, const struct job_row *job,
 		    "leased", "reported");
 	}
 	if (rc == 0 && !r->dry_run) {
+		/* The writer's word moves a state only where the table
+		 * allows it. */
 		if (!state_next(p.state, event_of(r->status), &to)) {
 			return err_set(e, CS_E_STATE, "RECEIPT_NOT_EXPECTED",
 			    "a receipt '%s' is not possible for a proposal "
@@ -490,6 +510,7 @@ apply_receipt(struct ledger *l, const struct job_row *job,
 	return rc;
 }
 
+/* By connection first: no other peer can report a job, even with its id. */
 static int
 check_report(struct conn *writer, const struct msg_report *m,
     struct job_row *job, struct receipt *r, struct err *e)
@@ -507,6 +528,8 @@ check_report(struct conn *writer, const struct msg_report *m,
 	if (rc != 0) {
 		return rc;
 	}
+	/* A writer's text decides nothing about other proposals: ids and dry
+	 * run have to be those of the lease. */
 	if (!span_equal(r->job_id, job->job_id) ||
 	    !span_equal(r->proposal_id, job->proposal_id) ||
 	    r->dry_run != job->dry_run) {
@@ -554,6 +577,8 @@ lost_receipt(struct ledger *l, const struct job_row *job, struct buf *out,
 	clock_format(event_next_time(&l->store), at);
 	receipt_result_hash(job->job_id,
 	    job->dry_run ? "failed" : "outcome_unknown", NULL, hash);
+	/* A dry run is rolled back whatever became of the writer, so for it
+	 * "failed" is certain. For a real job only "unknown" is true. */
 	*r = (struct receipt){.job_id = job->job_id,
 	    .proposal_id = job->proposal_id,
 	    .runner_id = span_of("ledgerd"),
@@ -572,6 +597,7 @@ lost_receipt(struct ledger *l, const struct job_row *job, struct buf *out,
 	return 0;
 }
 
+/* Close a job with our own receipt, as if a writer had sent it. */
 static int
 lose_job(struct ledger *l, const struct job_row *job, struct err *e)
 {
@@ -621,6 +647,8 @@ release_lost(struct ledger *l, int64_t job_seq)
 	}
 }
 
+/* Row by row until none is left: `fn` takes each out of its state, so the
+ * search ends. */
 static int
 recover_jobs(struct ledger *l, enum stmt_id open_jobs,
     int (*fn)(struct ledger *, const struct job_row *, struct err *),
@@ -646,6 +674,8 @@ recover_jobs(struct ledger *l, enum stmt_id open_jobs,
 	}
 }
 
+/* Settling jobs, also those that the first step mints, stay released: they
+ * only look something up, so any later writer may have them. */
 int
 release_recover(struct ledger *l, struct err *e)
 {

@@ -10,13 +10,17 @@
 #include "ledgerd/store/proposals.h"
 #include "proto/receipt.h"
 
+/* A writer that gets a job later than this must refuse it. In seconds. */
 #define JOB_LEASE_S 300
 
 /*
  * Mint and store the signed job of an approved proposal. Verifies everything
  * again from the stored bytes: hash, row, state against events, mode, contract,
- * approvals. A dry run leaves the proposal as it is. CS_E_STATE or
- * CS_E_INTEGRITY with the code of the first thing that does not hold.
+ * approvals. A dry run leaves the proposal as it is. A proposal that is applied
+ * or of unknown outcome gets a job that only looks the receipt up. The caller
+ * has checked the person; `operator_name` is for the record. *out is in the
+ * scratch arena. CS_E_STATE or CS_E_INTEGRITY with the code of the first thing
+ * that does not hold; nothing is written then.
  */
 int release_job(struct ledger *l, struct span proposal_id,
     struct span operator_name, bool dry_run, struct proposal *out,
@@ -30,18 +34,30 @@ void release_lease_next(struct conn *writer);
  * released to this writer (NULL: none waits), unless it got a job already. */
 void release_by_policy(struct conn *writer);
 
-/* Take a writer's report. CS_E_INVALID or CS_E_STATE when it cannot be. */
+/*
+ * Take a writer's report (untrusted). Only about the job that this very
+ * connection leased, once; CS_E_INVALID or CS_E_STATE when it cannot be. On
+ * success the receipt, the proposal's move and the event are one request.
+ */
 int release_report(
     struct conn *writer, const struct msg_report *m, struct err *e);
 
-/* The writer that had this job is gone: the outcome is unknown, and a job that
- * only looks it up is released. */
+/*
+ * The writer that had this job is gone: whether it wrote is not known. The
+ * outcome is recorded as unknown, and a job that only looks it up is released.
+ * `job_seq` is the row in jobs.
+ */
 void release_lost(struct ledger *l, int64_t job_seq);
 
-/* At start: jobs that never left are withdrawn, jobs that did are lost. */
+/*
+ * At start, before anybody is accepted: jobs that never left are withdrawn,
+ * jobs that did are lost. A negative error stops the start: a ledger whose open
+ * jobs are not understood must not hand out more.
+ */
 int release_recover(struct ledger *l, struct err *e);
 
-/* Answer the APPLY requests that wait for this proposal. */
+/* Answer the APPLY requests that wait for this proposal with its receipt, on
+ * every connection. Held like all replies. */
 void release_answer(
     struct ledger *l, struct span proposal_id, struct span document);
 

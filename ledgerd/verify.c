@@ -19,6 +19,8 @@ struct stage {
 	int (*check)(struct walk *w, struct err *e);
 };
 
+/* One verification in progress. It reads through the read-only connection,
+ * so writers go on; each stage sees the file as of its first row. */
 struct walk {
 	struct ledger *ledger;
 	uint32_t request_id;
@@ -59,11 +61,15 @@ check_event(struct walk *w, struct err *e)
 	uint8_t digest[32];
 	uint8_t hash[32];
 
+	/* Numbers have no gaps, so a removed row shows even before the hash
+	 * does. */
 	if (row.event_id != w->last_id + 1) {
 		return bad_row(
 		    e, "EVENT_MISSING", "an event before this one was removed");
 	}
 	event_body_digest(stmt_span(st, 9), body, digest);
+	/* A body that is NULL was erased on purpose; its digest stays in the
+	 * chain, so only a body that is there can be false. */
 	if (sqlite3_column_type(st, 10) != SQLITE_NULL &&
 	    !span_equal(stored_digest,
 		(struct span){(const char *)digest, sizeof(digest)})) {
@@ -115,6 +121,7 @@ check_head(struct walk *w, struct err *e)
 	return 0;
 }
 
+/* Bytes against their hash, columns against bytes, state against events. */
 static int
 check_proposal(struct walk *w, struct err *e)
 {
@@ -133,6 +140,7 @@ check_proposal(struct walk *w, struct err *e)
 	return rc;
 }
 
+/* Signed by this ledger's key, and about the proposal that it lies with. */
 static int
 check_decision(struct walk *w, struct err *e)
 {
@@ -185,6 +193,8 @@ still_there(const struct walk *w)
 	return false;
 }
 
+/* Counts and the first row that does not hold. What lies behind it was not
+ * looked at: the chain means nothing from there on. */
 static void
 put_result(const struct walk *w, struct json_out *j, const struct err *bad)
 {
@@ -208,6 +218,7 @@ put_result(const struct walk *w, struct json_out *j, const struct err *bad)
 	json_close(j, '}');
 }
 
+/* Answer if somebody still waits, and free the walk. */
 static void
 finish(struct walk *w, const struct err *bad)
 {
@@ -238,6 +249,7 @@ step(struct walk *w, struct err *e)
 	}
 	rc = sqlite3_step(w->st);
 	if (rc == SQLITE_ROW) {
+		/* Memory for one row, however long the record is. */
 		arena_reset(w->arena);
 		rc = stages[w->stage].check(w, e);
 		if (rc == 0) {

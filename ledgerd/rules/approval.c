@@ -33,6 +33,8 @@ has_role(const struct contract_reviewer *row, struct span role)
 	return false;
 }
 
+/* A contract that lists reviewers means them only: owning the store is no
+ * right then. */
 static int
 check_listed(const struct person *person, struct span role, struct err *e)
 {
@@ -69,6 +71,8 @@ approval_may_decide(const struct ledger *l, const struct person *person,
 		    "owner %s may decide, not %s (uid %lld)",
 		    l->owner, person->user, (long long)person->uid);
 	}
+	/* Last, for listed people and for the owner alike: four eyes are the
+	 * point. */
 	if (rc == 0 && span_is(cs->principal, person->user)) {
 		rc = err_set(e, CS_E_DENIED, "SELF_APPROVAL_REFUSED",
 		    "%s proposed this change and may not decide about it",
@@ -103,6 +107,8 @@ struct tally {
 	bool other_contract;
 };
 
+/* One row of the tally. A row that does not verify ends it: somebody wrote
+ * into the file, and then no other row is worth more. */
 static int
 count_row(struct ledger *l, const struct change_set *cs,
     struct job_decision *row, struct tally *t, struct err *e)
@@ -125,6 +131,8 @@ count_row(struct ledger *l, const struct change_set *cs,
 	return 0;
 }
 
+/* One rejection outweighs every approval. Otherwise the reason that a person
+ * can do something about comes first. */
 static int
 judge(const struct tally *t, struct err *e)
 {
@@ -167,6 +175,7 @@ approval_collect(struct ledger *l, const struct change_set *cs,
 		struct span signature = stmt_span(st, 2);
 		size_t valid = tally.valid;
 
+		/* Any other length leaves zeros, which do not verify. */
 		if (signature.len == SIGNATURE_LEN) {
 			memcpy(row.signature, signature.ptr, SIGNATURE_LEN);
 		}

@@ -24,7 +24,8 @@ void person_of(const struct ledger *l, int64_t uid, struct person *out);
  * May this person decide about this change set? Role (REVIEWER_ROLE_REQUIRED,
  * REVIEWER_NOT_LISTED), the store's owner when the contract lists nobody
  * (REVIEWER_NOT_OWNER), never the proposer (SELF_APPROVAL_REFUSED);
- * CS_E_DENIED. `role_out` is the role that was met, "" when none was asked for.
+ * CS_E_DENIED. `role_out` is the role that was met, "" when none was asked for,
+ * in the scratch arena. The change set must have been checked.
  */
 int approval_may_decide(const struct ledger *l, const struct person *person,
     const struct change_set *cs, const char **role_out, struct err *e);

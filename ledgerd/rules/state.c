@@ -2,6 +2,8 @@
 
 #include "common/base/xalloc.h"
 
+/* By enum, like event_names. The words are in the file and in 0.1.1's
+ * documents: they do not change. */
 static const char *const state_names[] = {"pending_review", "approved",
     "rejected", "canceled", "pending_worker", "applied", "conflict", "failed",
     "outcome_unknown"};
@@ -91,6 +93,7 @@ state_next(enum proposal_state state, enum proposal_event event,
 	return false;
 }
 
+/* Failed is not among them: whoever proposes the same again wants a new try. */
 bool
 state_is_active(enum proposal_state state)
 {

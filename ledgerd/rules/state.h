@@ -43,7 +43,8 @@ const char *state_event_name(enum proposal_event event);
 /* EVENT of a recorded kind; false for kinds that move nothing. */
 bool state_event_from_name(struct span kind, enum proposal_event *out);
 
-/* Where `event` leads from `state`; false when it is not possible. */
+/* Where `event` leads from `state`; false when it is not possible, and then
+ * *out is as it was. */
 bool state_next(enum proposal_state state, enum proposal_event event,
     enum proposal_state *out);
 

@@ -7,6 +7,7 @@
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
 
+/* A clock that was set back must not make the record's order doubtful. */
 int64_t
 event_next_time(const struct store *s)
 {
@@ -32,6 +33,7 @@ evidence_event_of(struct span id)
 	uint8_t bytes[NUMBER_DIGITS / 2];
 	int64_t event_id = 0;
 
+	/* "ev_" and twice ten digits. It may come from a model. */
 	if (id.len != 23 || memcmp(id.ptr, "ev_", 3) != 0 ||
 	    hex_decode((struct span){id.ptr + 3, NUMBER_DIGITS}, bytes,
 		sizeof(bytes)) != 0) {
@@ -43,6 +45,7 @@ evidence_event_of(struct span id)
 	return event_id;
 }
 
+/* Length before bytes: "ab","c" and "a","bc" must not hash alike. */
 static void
 hash_span(crypto_hash_sha256_state *state, struct span s)
 {
@@ -117,6 +120,8 @@ event_append(struct store *s, struct event_row *row, struct err *e)
 	    row->object_id, row->proposal_id, row->evidence_id, salt_span,
 	    row->body, digest, hash);
 	stmt_done(s, STMT_EVENT_ADD);
+	/* The end of the chain has not moved: the next append hangs on the
+	 * same predecessor. */
 	if (rc != SQLITE_DONE) {
 		return CS_E_UNAVAILABLE;
 	}
@@ -135,6 +140,7 @@ event_sign_head(struct store *s, const struct sign_key *key, struct err *e)
 	uint8_t signature[SIGNATURE_LEN];
 	int rc;
 
+	/* An empty ledger has nothing to sign. */
 	if (s->last_event_id == 0) {
 		return 0;
 	}

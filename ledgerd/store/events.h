@@ -37,7 +37,11 @@ int64_t evidence_event_of(struct span id);
 /* The time that the next event gets: now, but never before its predecessor. */
 int64_t event_next_time(const struct store *s);
 
-/* Append inside the turn's transaction. */
+/*
+ * Append inside the turn's transaction, which is begun if need be. Sets
+ * event_id and at_us. The store's idea of the chain's end moves on at once; a
+ * rollback finds it again in the file.
+ */
 int event_append(struct store *s, struct event_row *row, struct err *e);
 
 /*
@@ -46,9 +50,15 @@ int event_append(struct store *s, struct event_row *row, struct err *e);
  */
 void event_hash(const uint8_t previous[32], const struct event_row *row,
     const uint8_t body_digest[32], uint8_t out[32]);
+/* SHA-256 over salt and body, each with its length. The salt keeps an erased
+ * body from being guessed from its digest. */
 void event_body_digest(struct span salt, struct span body, uint8_t out[32]);
 
-/* Sign the current end of the chain (DSSE_TYPE_HEAD) and store it. */
+/*
+ * Sign the current end of the chain (DSSE_TYPE_HEAD) and store it, in the
+ * turn's transaction. Whoever cuts events off behind it, or writes the chain
+ * again, needs the key.
+ */
 int event_sign_head(struct store *s, const struct sign_key *key, struct err *e);
 
 #endif

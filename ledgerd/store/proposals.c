@@ -6,6 +6,7 @@
 void
 proposal_from_row(sqlite3_stmt *st, struct arena *a, struct proposal *out)
 {
+	/* Columns 7 to 15, in the order of PROPOSAL_COLUMNS. */
 	struct span *texts[] = {&out->tenant_id, &out->principal, &out->action,
 	    &out->business_object, &out->object_id, &out->source_kind,
 	    &out->source_id, &out->source_schema, &out->source_table};
@@ -32,6 +33,7 @@ proposal_from_row(sqlite3_stmt *st, struct arena *a, struct proposal *out)
 	out->updated_us = stmt_int(st, 20);
 }
 
+/* For people who just proposed something and look at it. */
 static int
 resolve_latest(struct store *s, struct arena *a, struct span *id, struct err *e)
 {
@@ -100,6 +102,8 @@ proposal_check(const struct proposal *p, struct arena *a, struct change_set *cs,
 	if (rc != 0) {
 		return rc;
 	}
+	/* The columns are there to be searched. They are not hashed, so an
+	 * edit of one of them has to show here. */
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		if (!span_equal(pairs[i].row, pairs[i].document)) {
 			return err_set(e, CS_E_INTEGRITY,
@@ -130,6 +134,10 @@ proposal_check_state(struct store *s, const struct proposal *p, struct err *e)
 			stmt_span(s->stmts[STMT_EVENT_STATES], 0), &event)) {
 			continue;
 		}
+		/*
+		 * Walk the same table as the daemon did. A creation in the
+		 * middle, or an event that is not possible, is an edit as well.
+		 */
 		if (event == EVENT_CREATE && state == STATES) {
 			state = STATE_PENDING_REVIEW;
 		} else if (!state_next(state, event, &state)) {

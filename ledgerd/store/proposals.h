@@ -40,7 +40,11 @@ struct proposal {
 /* Columns of PROPOSAL_GET in order, from any statement that selects them. */
 void proposal_from_row(sqlite3_stmt *st, struct arena *a, struct proposal *out);
 
-/* CS_E_NOT_FOUND with PROPOSAL_NOT_FOUND. "latest" names the newest. */
+/*
+ * Load a row; "latest" names the newest. Nothing is checked: call
+ * proposal_check before anything in it is believed. CS_E_NOT_FOUND with
+ * PROPOSAL_NOT_FOUND.
+ */
 int proposal_load(struct store *s, struct span id, struct arena *a,
     struct proposal *out, struct err *e);
 
@@ -57,11 +61,16 @@ int proposal_check(const struct proposal *p, struct arena *a,
 int proposal_check_state(
     struct store *s, const struct proposal *p, struct err *e);
 
-/* Insert a new one in pending_review. */
+/* Insert a new one in pending_review. `cs` is a parsed change set: the
+ * columns are taken from it, its bytes are stored unchanged. */
 int proposal_add(struct store *s, const struct change_set *cs,
     const char *contract_digest, int64_t now_us, struct err *e);
 
-/* Append an event about the proposal of this change set. */
+/*
+ * Append an event about the proposal of this change set. Only its ids, tenant,
+ * action and object are read. `kind` is a state_event_name or a word that moves
+ * no state.
+ */
 int proposal_event(struct store *s, const struct change_set *cs,
     const char *kind, struct span actor, struct span body, struct err *e);
 

@@ -42,6 +42,8 @@ store_exec(sqlite3 *db, const char *text, struct err *e, const char *doing)
 		   : store_error(db, e, doing);
 }
 
+/* The file may have been prepared by somebody else: no extensions, no second
+ * file, no writes to the schema, no value that could not be ours. */
 static void
 store_limits(sqlite3 *db)
 {
@@ -52,6 +54,7 @@ store_limits(sqlite3 *db)
 	(void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 8 << 20);
 }
 
+/* The last event's number, time and hash. No row: a new ledger, zeros. */
 static int
 find_chain_end(struct store *s, struct err *e)
 {
@@ -142,6 +145,7 @@ store_close(struct store *s)
 	*s = (struct store){0};
 }
 
+/* SQLITE_STATIC: what is bound stays until stmt_done clears it. */
 static int
 bind_one(sqlite3_stmt *st, int at, char type, va_list *ap)
 {
@@ -188,6 +192,7 @@ stmt_step(struct store *s, enum stmt_id id, struct err *e)
 	return rc;
 }
 
+/* Statements are prepared when they are first needed and kept. */
 static int
 stmt_vrun(struct store *s, enum stmt_id id, struct err *e, const char *fmt,
     va_list *ap)
@@ -247,6 +252,8 @@ stmt_change(
 	if (rc != SQLITE_DONE) {
 		return CS_E_UNAVAILABLE;
 	}
+	/* The WHERE names the state it came from: no row means that it is
+	 * not there any more, which is an answer, not damage. */
 	if (sqlite3_changes(s->db) != 1) {
 		return err_set(e, CS_E_STATE, "STATE_CHANGED",
 		    "somebody else changed it first; look again");
@@ -339,6 +346,8 @@ store_request_end(struct store *s, bool keep)
 
 	if (!keep) {
 		(void)stmt_plain(s, STMT_ROLLBACK_TO, &e);
+		/* The savepoint took events back; the ones before it in this
+		 * turn stay, and the connection that writes sees them. */
 		s->last_event_id = 0;
 		s->last_at_us = 0;
 		memset(s->last_hash, 0, sizeof(s->last_hash));

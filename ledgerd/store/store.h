@@ -36,7 +36,8 @@ struct store {
 /*
  * Open or create the ledger at `path` (mode 0600), apply the schema, find the
  * end of the chain. The caller holds the store's lock. Nothing here grows with
- * the number of events.
+ * the number of events. On errors (CS_E_UNAVAILABLE, CS_E_INTEGRITY for a last
+ * event without hash) *s may be half open; store_close takes that.
  */
 int store_open(struct store *s, const char *path, struct err *e);
 void store_close(struct store *s);
@@ -44,11 +45,16 @@ void store_close(struct store *s);
 /* Begin the turn's transaction if it is not open yet. */
 int store_begin(struct store *s, struct err *e);
 
-/* Commit, or roll back, what this turn has written; no-op when nothing is. */
+/* Commit what this turn has written; no-op when nothing is. When it fails
+ * the turn is rolled back: no reply of this turn may go out as it is. */
 int store_commit(struct store *s, struct err *e);
+/* Forget what this turn has written and find the chain's end in the file. */
 void store_rollback(struct store *s);
 
-/* A request of several statements inside the turn: all of it or none. */
+/*
+ * A request of several statements inside the turn: all of it or none. One
+ * request that fails does not take the others of the turn with it. Not nested.
+ */
 int store_request_begin(struct store *s, struct err *e);
 void store_request_end(struct store *s, bool keep);
 
@@ -61,7 +67,10 @@ void store_request_end(struct store *s, bool keep);
  */
 int stmt_run(
     struct store *s, enum stmt_id id, struct err *e, const char *fmt, ...);
+/* The next row of a statement that stmt_run started: as its result. */
 int stmt_next(struct store *s, enum stmt_id id, struct err *e);
+/* Reset, so that the statement can be run again and holds no read lock; also
+ * after an error. */
 void stmt_done(struct store *s, enum stmt_id id);
 
 /* Run a statement that changes exactly one row: 0; CS_E_STATE when it changed

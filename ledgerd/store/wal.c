@@ -15,6 +15,7 @@
 
 static const char zeros[65536];
 
+/* SQLite tells how many frames the log has after each commit. */
 static int
 on_commit(void *arg, sqlite3 *db, const char *name, int frames)
 {
@@ -63,6 +64,8 @@ fill(sqlite3_file *file, int64_t from, int64_t to)
 	}
 }
 
+/* Zeros ahead of the log, when less than AHEAD_BYTES are left. A failure is
+ * no error: the log then grows commit by commit. */
 static void
 make_room(struct store *s)
 {
