@@ -22,6 +22,8 @@
 #include "common/contract/contract.h"
 #include "common/crypto/digest.h"
 
+/* Bounds what ledgerd holds for us in one turn; more calls queue here. The
+ * deadline counts from the call on, also while it queues. */
 #define IN_FLIGHT_MAX 64
 #define DEADLINE_MS   5000
 #define READ_CHUNK    65536U
@@ -112,6 +114,8 @@ finish(struct ledger_client *c, struct ledger_call *call,
 	TAILQ_INSERT_HEAD(&c->spare, call, link);
 }
 
+/* Every call ends as unavailable. HELLO stays unless the connection is over:
+ * a ledgerd that starts late still answers it. */
 static void
 fail_all(struct ledger_client *c)
 {
@@ -257,6 +261,8 @@ submit(struct ledger_client *c, uint16_t type, const void *message,
 		return CS_E_TOO_LARGE;
 	}
 	TAILQ_INSERT_TAIL(&c->calls, call, link);
+	/* Queued and failed from the loop: a waiter is never entered from
+	 * here. */
 	if (c->gone || c->stalled) {
 		event_active(&c->failing, EV_TIMEOUT, 0);
 	} else {
@@ -346,6 +352,7 @@ on_hello(
 		}
 	}
 	arena_free(&a);
+	/* Only now may anything else leave; a mismatch never sets it. */
 	c->greeted = rc == 0;
 	finish(c, call, &none);
 	return rc;
@@ -404,6 +411,7 @@ on_document(
 	return 0;
 }
 
+/* A read or a refusal is stored: its answer may leave. */
 static int
 on_recorded(
     struct ledger_client *c, struct ledger_call *call, const struct frame *f)
@@ -465,6 +473,7 @@ take_frame(struct ledger_client *c, const struct frame *f)
 		f->type, is_reply, f->len) != 0) {
 		return CS_E_PROTOCOL;
 	}
+	/* It answers again: new calls go out instead of failing at once. */
 	c->stalled = false;
 	call = find_call(c, f->id);
 	if (call == NULL) {

@@ -35,17 +35,21 @@ struct ledger_waiter {
 };
 
 /*
- * Start to talk on `fd` (not owned). `on_mismatch` is called when ledgerd
- * refuses the handshake or has another contract; *e names both digests.
+ * Start to talk on `fd` (not owned). `on_mismatch` is called from the loop when
+ * ledgerd refuses the handshake or has another contract; *e names both digests,
+ * and nothing will be answered any more. `c` must outlive the client.
  */
 struct ledger_client *ledger_client_new(struct event_base *base, int fd,
     const struct contract *c,
     void (*on_mismatch)(void *arg, const struct err *e), void *arg);
+/* At exit only: waiters are not called. */
 void ledger_client_free(struct ledger_client **client);
 
 /*
- * Each returns 0, or CS_E_TOO_LARGE when the message does not fit; then the
- * waiter is not called.
+ * Send one message; its spans may go when the call returns. Each returns 0, and
+ * then the waiter is called exactly once, with the answer or with
+ * LEDGER_UNAVAILABLE; or CS_E_TOO_LARGE when the message does not fit, and then
+ * never. The waiter's arena must live until it was called.
  */
 int ledger_read(struct ledger_client *client, const struct msg_call *call,
     struct ledger_waiter waiter);

@@ -57,6 +57,7 @@ struct daemon {
 	int exit_code;
 };
 
+/* Only ever narrows: there is no option that adds to the contract's mode. */
 static int
 set_read_only(struct daemon *d, const char *value)
 {
@@ -136,6 +137,8 @@ load_contract(struct daemon *d, struct err *e)
 	if (rc == 0) {
 		rc = contract_load(path, &d->contract, e);
 	}
+	/* Refused here and not served as something less: who asked for it
+	 * would think that it is in force. */
 	if (rc == 0 && d->contract != NULL && d->contract->mode == MODE_CLOUD) {
 		rc = err_set(e, CS_E_UNSUPPORTED, "MODE_UNSUPPORTED",
 		    "%s: mode \"cloud\" is not supported; use read_only, "
@@ -233,6 +236,7 @@ start(struct daemon *d, int argc, char **argv, struct err *e)
 	if (rc != 0) {
 		return rc;
 	}
+	/* Names first: startup_credentials fills in these and no others. */
 	sources_init(&d->sources, d->contract);
 	build_server(d);
 	rc = startup_credentials(&d->startup, d->sources.credentials,
@@ -276,6 +280,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 
 	(void)what;
 	log_event(LOG_LEVEL_NOTICE, "draining", "signal=%d", (int)number);
+	/* The limit first, for draining may end the loop at once. */
 	event_base_loopexit(d->base, &limit);
 	stdio_drain(d->stdio);
 }
@@ -317,6 +322,7 @@ serve(struct daemon *d, struct err *e)
 		d->liveness = event_new(d->base, fd, EV_READ, on_liveness, d);
 		event_add(d->liveness, NULL);
 	}
+	/* Before stdin is read: the first call finds a HELLO on its way. */
 	d->server.ledger = ledger_client_new(
 	    d->base, d->startup.ledger_fd, d->contract, on_mismatch, d);
 	d->stdio = stdio_new(d->base, &d->server, stop_loop, d);

@@ -14,6 +14,8 @@ server_take_arena(struct server *s)
 	return s->spare[--s->spare_count];
 }
 
+/* Kept for the next request, so that a steady load allocates nothing; some,
+ * not all, so that one burst does not stay for ever. */
 void
 server_give_arena(struct server *s, struct arena *a)
 {
@@ -25,6 +27,7 @@ server_give_arena(struct server *s, struct arena *a)
 	s->spare[s->spare_count++] = a;
 }
 
+/* Readers stand in the order of the contract's sources. */
 struct reader *
 server_reader(const struct server *s, const struct contract_capability *cap)
 {

@@ -17,6 +17,8 @@
 /* A source never needs more rules than its certificate files or its folder. */
 #define PATHS_PER_SOURCE 4
 
+/* What the callbacks inside secret_with need: they see one URL and leave
+ * behind a port, a path or a reader. */
 struct opening {
 	struct sources *sources;
 	struct event_base *base;
@@ -78,6 +80,7 @@ allow_pg(struct span text, void *context)
 	struct pg_url url;
 	int rc = pg_url_parse(text, &url, o->e);
 
+	/* Port 0 means a socket path: the sandbox allows AF_UNIX then. */
 	if (rc == 0 && pg_url_port(&url) == 0) {
 		s->needs_unix_socket = true;
 	} else if (rc == 0) {
@@ -92,6 +95,8 @@ allow_pg(struct span text, void *context)
 	return rc;
 }
 
+/* Look at the URL for the sandbox, then hand the secret itself to the
+ * reader, which needs it at every new connection. */
 static int
 open_pg(struct opening *o)
 {
@@ -131,6 +136,7 @@ allow_lite(struct sources *s, const char *path)
 	buf_clear(&wal);
 }
 
+/* Opened now: once the sandbox is closed only the folder's rule decides. */
 static int
 open_lite_path(struct span url, void *context)
 {
@@ -186,6 +192,8 @@ sources_open(struct sources *s, struct event_base *base, struct err *e)
 		if (o.source->read_url_env != NULL) {
 			c = find_credential(s, o.source->read_url_env);
 		}
+		/* Not fatal: the other sources work, and the model is told
+		 * which kind of trouble it is. */
 		if (c == NULL || c->value == NULL) {
 			log_event(LOG_LEVEL_WARN, "credential_missing",
 			    "source=%s name=%s", o.source->name,

@@ -22,7 +22,11 @@ struct sources {
 	struct arena *arena; /* owns the paths */
 };
 
-/* Name the credentials: one per distinct read_url_env. */
+/*
+ * Name the credentials: one per distinct read_url_env. Fills in no value:
+ * startup_credentials does that, between this and sources_open. `c` must
+ * outlive *s.
+ */
 void sources_init(struct sources *s, const struct contract *c);
 
 /*
@@ -32,9 +36,11 @@ void sources_init(struct sources *s, const struct contract *c);
  */
 int sources_open(struct sources *s, struct event_base *base, struct err *e);
 
-/* The loop runs: connect ahead. */
+/* The loop runs: connect ahead. A database that does not answer is no error
+ * here; calls say so. */
 void sources_start(struct sources *s);
 
+/* Free readers and wipe credentials; takes an *s that was never initialised. */
 void sources_clear(struct sources *s);
 
 #endif

@@ -47,6 +47,8 @@ resolve(struct trusted_context *t, const struct contract_context *source,
 		t->refusal = "TRUSTED_CONTEXT_UNSUPPORTED";
 		return;
 	}
+	/* A literal counts in static_dev only: with any other provider a file
+	 * that is shared must not decide who somebody is. */
 	t->tenant = resolve_value(
 	    r, source->tenant_id_env, is_dev ? source->tenant_id : NULL);
 	t->principal = resolve_value(
@@ -64,6 +66,8 @@ context_resolve(struct context_set *set, const struct contract *c,
 
 	set->count = 0;
 	set->items = xcalloc(c->context_count + 1, sizeof(*set->items));
+	/* The default context first, then the named ones: capabilities point
+	 * at one of these very structs, by which context_of finds it. */
 	if (c->trusted_context != NULL) {
 		resolve(&set->items[set->count++], c->trusted_context, &r);
 	}

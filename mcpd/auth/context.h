@@ -8,6 +8,8 @@
 #include "common/contract/contract.h"
 #include "proto/messages.h"
 
+/* One context of the contract, resolved. Tenant and principal are heap texts
+ * of the set, non-empty unless `refusal` is set. */
 struct trusted_context {
 	const struct contract_context *source;
 	const char *refusal; /* NULL, or the reason word of each call */
@@ -28,6 +30,7 @@ struct context_set {
  */
 void context_resolve(struct context_set *set, const struct contract *c,
     char *(*lookup)(void *arg, const char *name), void *arg);
+/* Free the values; spans that were taken from the set end with it. */
 void context_clear(struct context_set *set);
 
 /* The context of a capability; never NULL for one of the same contract. */

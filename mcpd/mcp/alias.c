@@ -8,6 +8,7 @@
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
 
+/* 64 is what clients allow; a head of 55, "_" and eight digits fill it. */
 #define ALIAS_MAX  64
 #define ALIAS_HEAD 55
 
@@ -96,6 +97,7 @@ static size_t
 owner_of(const struct exposure_list *list, const char *const *names,
     size_t count, const char *name, enum name_style style)
 {
+	/* Canonical names count only where they are shown, too. */
 	for (size_t i = 0; style == STYLE_BOTH && i < count; i++) {
 		if (strcmp(names[i], name) == 0) {
 			return i;
@@ -138,6 +140,8 @@ alias_expose(const char *const *names, size_t count, enum name_style style,
 		}
 		alias = alias_of(canonical, a);
 		owner = owner_of(&list, names, count, alias, style);
+		/* Somebody else's canonical name or alias: a model that
+		 * calls it must not get our tool. */
 		if (owner != count && owner != i) {
 			alias = with_digest(alias, canonical, a);
 		}

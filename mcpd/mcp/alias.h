@@ -26,13 +26,19 @@ struct exposure_list {
 	size_t count;
 };
 
-/* The alias of one canonical name, before collisions are looked at. */
+/* The alias of one canonical name, before collisions are looked at: at most
+ * 64 characters, in the arena. */
 const char *alias_of(struct span canonical, struct arena *a);
 
-/* Every exposed name, in the order of `names`, collisions resolved. */
+/*
+ * Every exposed name, in the order of `names`, collisions resolved: the later
+ * one gets a digest of its canonical name, so that an alias never names two
+ * tools. A restart with the same contract gives the same names.
+ */
 struct exposure_list alias_expose(const char *const *names, size_t count,
     enum name_style style, struct arena *a);
 
+/* "canonical", "openai" or "both", as on the command line. */
 const char *alias_style_name(enum name_style style);
 
 #endif

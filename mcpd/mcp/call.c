@@ -15,6 +15,7 @@
 #define TOOL_MAX    MSG_ID_MAX
 #define MESSAGE_MAX 1024U
 
+/* One tools/call; lives in its request's arena and ends with it. */
 struct call {
 	struct request *request;
 	struct span tool;                      /* as the model spelled it */
@@ -129,8 +130,11 @@ refuse(struct call *c, const char *reason, const char *message)
 		m.tenant = c->context->tenant;
 		m.principal = c->context->principal;
 	}
+	/* The reason goes to the record as it is; the model gets the safe
+	 * sentence that belongs to it. */
 	m.code = span_of(reason);
 	m.message = c->error.message;
+	/* From here on it is going to be in the record, so it is answered. */
 	r->on_cancel = NULL;
 	if (ledger_refuse(r->server->ledger, &m, waiter) != 0) {
 		answer_error(c, error_ledger_unavailable());
@@ -178,6 +182,8 @@ check(struct call *c, struct err *e)
 		return err_set(e, CS_E_DENIED, "PROPOSALS_DISABLED",
 		    "this server is read-only");
 	}
+	/* After the arguments: a model's mistake is told as such even where
+	 * the operator has one to mend. */
 	if (c->context == NULL || c->context->refusal != NULL) {
 		return err_set(e, CS_E_DENIED,
 		    c->context == NULL ? "TRUSTED_CONTEXT_MISSING"
@@ -243,6 +249,8 @@ on_stored(void *context, const struct ledger_reply *reply)
 	answer(c);
 }
 
+/* Hand the row to ledgerd. Nothing is told to the model before it is
+ * recorded, so the call ends in on_stored or in refuse. */
 static void
 store(struct call *c)
 {
@@ -304,6 +312,7 @@ start(struct call *c)
 	c->read.arena = r->arena;
 	c->read.done = on_read;
 	c->read.context = c;
+	/* Before submit, which may answer at once and take it away again. */
 	r->on_cancel = on_call_cancel;
 	reader->ops->submit(reader, &c->read);
 }

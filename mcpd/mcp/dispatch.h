@@ -6,7 +6,8 @@
 
 #include "mcpd/mcp/session.h"
 
-/* Answer the request, at once or later. */
+/* Answer the request, at once or later. `method` is the client's word. The
+ * request may be gone when this returns. */
 void dispatch_request(struct request *r, struct span method);
 
 /* tools/call (call.c) and resources/read (resources.c). */

@@ -36,7 +36,8 @@ const char *era_version_name(enum mcp_version version);
 /* Must a batch be served? Only 2025-03-26 has them. */
 bool era_has_batches(enum mcp_version version);
 
-/* Decide for one message by its params._meta. */
+/* Decide for one message by its params._meta. `params` may be JSON_NONE;
+ * `requested` lives in the arena or the document. */
 struct era era_of(const struct json_doc *doc, uint32_t params, struct arena *a);
 
 /* The data of RPC_BAD_VERSION: {"supported":[…],"requested":…}. */

@@ -22,7 +22,8 @@ struct call_error {
  */
 struct call_error error_for(const char *reason, struct span message);
 
-/* When ledgerd could not record: nothing may be answered but this. */
+/* When ledgerd could not record: nothing may be answered but this, for what
+ * is not in the record did not happen. */
 struct call_error error_ledger_unavailable(void);
 
 #endif

@@ -17,6 +17,8 @@ rpc_scan(struct json_doc *doc, struct span text, struct arena *a)
 	if (rc == 0) {
 		return 0;
 	}
+	/* Valid JSON that we do not take: two members of one name would be
+	 * read differently by us and by whoever logs the line. */
 	if (rc == CS_E_TOO_LARGE ||
 	    strcmp(err_reason(&e), "JSON_DUPLICATE_KEY") == 0) {
 		return RPC_INVALID_REQUEST;
@@ -106,6 +108,8 @@ rpc_classify(const struct json_doc *doc, uint32_t node, struct arena *a)
 		return invalid(m, "Invalid Request: an object is needed");
 	}
 	id = json_get(doc, node, "id");
+	/* A response to nothing: ignored, not answered, or two programs that
+	 * answer each other's errors would never stop. */
 	if (json_get(doc, node, "method") == JSON_NONE &&
 	    (json_get(doc, node, "result") != JSON_NONE ||
 		json_get(doc, node, "error") != JSON_NONE)) {

@@ -41,7 +41,8 @@ struct rpc_message {
  */
 int rpc_scan(struct json_doc *doc, struct span text, struct arena *a);
 
-/* Classify one message (never a batch). */
+/* Classify one message (never a batch). `doc` was scanned by rpc_scan; a
+ * kind of RPC_INVALID still carries the id when there is one to echo. */
 struct rpc_message rpc_classify(
     const struct json_doc *doc, uint32_t node, struct arena *a);
 
@@ -57,7 +58,11 @@ void rpc_begin_result(struct json_out *j, struct span id);
 /* Close what rpc_begin_result opened. */
 void rpc_end_result(struct json_out *j);
 
-/* A whole error reply; no id member when `id` is empty, no data when empty. */
+/*
+ * A whole error reply; no id member when `id` is empty, no data when empty.
+ * `message` is escaped, `id` and `data` go out as they are, so they must be
+ * checked JSON.
+ */
 void rpc_put_error(struct json_out *j, struct span id, int code,
     const char *message, struct span data);
 

@@ -21,6 +21,7 @@ static const struct {
 	"Synapsor replay record"},
 };
 
+/* One resources/read on its way through the contexts of this server. */
 struct lookup {
 	struct request *request;
 	struct span uri;
@@ -64,6 +65,7 @@ resource_uri_parse(
 	return CS_E_INVALID;
 }
 
+/* Nothing is listed: what exists is told by the results of calls. */
 void
 on_resources_list(struct request *r)
 {
@@ -175,6 +177,7 @@ ask(struct lookup *l)
 	       set->items[l->next_context].refusal != NULL) {
 		l->next_context++;
 	}
+	/* Every context was asked, or nobody waits for it any more. */
 	if (l->next_context == set->count || r->cancelled) {
 		answer_not_found(r, l->uri);
 		return;

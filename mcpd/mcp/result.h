@@ -36,13 +36,15 @@ struct result_format {
 extern const struct result_format result_v1;
 extern const struct result_format result_v2;
 
-/* Shared: the visible columns as one object. */
+/* Shared: the visible columns as one object, in the contract's order. A
+ * column that is not in the row is left out. */
 void result_put_data(struct json_out *j, const struct call_result *r);
 
 /* Shared: {"column":{"before":…,"proposed":…},…} in patch order. */
 void result_put_diff(struct json_out *j, const struct call_result *r);
 
-/* Shared: the word for a proposal's state in results. */
+/* Shared: the word for a proposal's state in results. Of a shadow proposal
+ * it says at once that it will never be applied. */
 const char *result_proposal_status(const struct call_result *r);
 
 /* Shared: `key`: `prefix` followed by `id`. */

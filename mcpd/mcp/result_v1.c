@@ -12,6 +12,7 @@ put_unchanged(struct json_out *j)
 	json_field_bool(j, "source_database_mutated", false);
 }
 
+/* The handle under which ledgerd has recorded what was read. */
 static void
 put_evidence(struct json_out *j, const struct call_result *r)
 {

@@ -9,6 +9,7 @@
 #include "common/base/xalloc.h"
 #include "mcpd/mcp/dispatch.h"
 
+/* One line holds them all, and each may become a read and a record. */
 #define BATCH_MAX 100U
 
 /* The answers of one batch, collected until the last one is ready. */
@@ -25,6 +26,7 @@ session_init(struct session *s, struct server *server,
 {
 	memset(s, 0, sizeof(*s));
 	s->server = server;
+	/* For clients that call before they have said initialize. */
 	s->version = MCP_LATEST_LEGACY;
 	s->send = send;
 	s->ended = ended;
@@ -167,6 +169,8 @@ on_cancelled(struct session *s, const struct json_doc *doc, uint32_t params)
 	if (r == NULL) {
 		return;
 	}
+	/* The flag is enough where the work cannot be stopped: what is
+	 * recorded stays, only its answer is dropped. */
 	r->cancelled = true;
 	if (r->on_cancel != NULL) {
 		r->on_cancel(r);
@@ -247,6 +251,8 @@ serve_batch(struct session *s, const struct json_doc *doc)
 		struct span text = arena_span(a, json_raw(doc, node));
 		struct json_doc one;
 
+		/* Scanned as part of the whole already, so this does not fail;
+		 * if it did, there would be no id to answer with. */
 		if (rpc_scan(&one, text, a) == 0) {
 			serve(s, b, a, &one);
 		} else {

@@ -41,6 +41,11 @@ struct session {
 	void *transport;
 };
 
+/*
+ * `send` gets each answer as one JSON text without a newline and copies it;
+ * `ended` tells that a request is over, answered or not. Both may be called
+ * before session_receive returns.
+ */
 void session_init(struct session *s, struct server *server,
     void (*send)(void *transport, struct span text),
     void (*ended)(void *transport), void *transport);
@@ -48,12 +53,14 @@ void session_init(struct session *s, struct server *server,
 /* One JSON text from the client (untrusted, borrowed). */
 void session_receive(struct session *s, struct span text);
 
-/* Answer a text that could not even be read. */
+/* Answer a text that could not even be read: there is no id to echo. */
 void session_refuse(struct session *s, int code, const char *message);
 
 /*
- * Answer a request: reply_begin, write one value, reply_end. Or reply_error;
- * `data` may be empty. Both ends free the request with its arena.
+ * Answer a request, once: reply_begin, write one value, reply_end. Or
+ * reply_error; `data` is raw JSON and may be empty. Both ends free the request
+ * with its arena, so nothing of it may be touched afterwards. Nothing else may
+ * be written between begin and end: all requests share one output.
  */
 struct json_out *reply_begin(struct request *r);
 void reply_end(struct request *r);

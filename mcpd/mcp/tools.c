@@ -255,6 +255,8 @@ tools_find(const struct tool_list *list, struct span name)
 	for (size_t i = 0; i < list->exposures.count; i++) {
 		const struct exposure *x = &list->exposures.items[i];
 
+		/* Exactly as it is shown: no trimming, no other case, no
+		 * canonical name that is not exposed. */
 		if (span_is(name, x->name)) {
 			return &list->contract->capabilities[x->capability];
 		}

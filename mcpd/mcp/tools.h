@@ -10,12 +10,13 @@
 
 struct tool_list;
 
-/* Build from a valid contract, which must outlive the list. */
+/* Build from a valid contract, which must outlive the list. `mode` is the
+ * one in force, which --read-only may have narrowed. */
 struct tool_list *tools_new(
     const struct contract *c, enum contract_mode mode, enum name_style style);
 void tools_free(struct tool_list **list);
 
-/* The result of tools/list, compact JSON. */
+/* The result of tools/list, compact JSON; borrowed from the list. */
 struct span tools_json(const struct tool_list *list);
 
 /*

@@ -14,6 +14,8 @@
 #include "common/base/xalloc.h"
 #include "mcpd/mcp/session.h"
 
+/* What one client can make us hold: a line, answers that it does not take,
+ * calls in flight. A longer line is refused; the rest is not read yet. */
 #define LINE_MAX_BYTES ((size_t)1 << 20)
 #define OUT_HIGH_WATER ((size_t)1 << 20)
 #define IN_FLIGHT_MAX  256U
@@ -52,6 +54,7 @@ stdio_needs_poll(void)
 	return !is_waitable(STDIN_FILENO) || !is_waitable(STDOUT_FILENO);
 }
 
+/* Done when nothing is read, worked on or left to write. */
 static void
 check_finished(struct stdio *s)
 {
@@ -242,6 +245,8 @@ take_lines(struct stdio *s)
 			break;
 		}
 	}
+	/* Whole lines may be left: keep them as they are, they are not the
+	 * beginning of one. */
 	if (s->paused) {
 		buf_consume(&s->in, used);
 	} else {
@@ -271,6 +276,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	ssize_t n = 0;
 
 	(void)what;
+	/* Refuse to go on rather than to serve half a conversation. */
 	if (buf_reserve(&s->in, READ_CHUNK) != 0) {
 		hang_up(s);
 		return;

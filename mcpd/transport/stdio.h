@@ -20,7 +20,8 @@ struct stdio *stdio_new(struct event_base *base, struct server *server,
     void (*finished)(void *arg), void *arg);
 void stdio_free(struct stdio **s);
 
-/* Take nothing more, finish what is in flight. */
+/* Take nothing more, finish what is in flight; `finished` follows. May be
+ * called more than once. */
 void stdio_drain(struct stdio *s);
 
 /* Can the kernel's poll mechanism wait for stdin (a file cannot be waited
