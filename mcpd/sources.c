@@ -12,6 +12,7 @@
 #include "common/base/xalloc.h"
 #include "common/crypto/secret.h"
 #include "common/db/lite.h"
+#include "common/db/my_url.h"
 #include "common/db/pg_url.h"
 
 /* A source never needs more rules than its certificate files or its folder. */
@@ -110,6 +111,38 @@ open_pg(struct opening *o)
 	    o->sources->contract->capability_count, &o->reader, o->e);
 }
 
+/* The port and the certificate that libmariadb will want. */
+static int
+allow_my(struct span text, void *context)
+{
+	struct opening *o = context;
+	struct sources *s = o->sources;
+	struct my_url url;
+	int rc = my_url_parse(text, &url, o->e);
+
+	if (rc == 0) {
+		s->ports[s->port_count++] = (uint16_t)url.port;
+	}
+	if (rc == 0 && url.part[MY_URL_SSLROOTCERT] != NULL) {
+		allow_path(s, url.part[MY_URL_SSLROOTCERT], PATH_RO);
+	}
+	my_url_clear(&url);
+	return rc;
+}
+
+static int
+open_my(struct opening *o)
+{
+	int rc = secret_with(o->secret, allow_my, o);
+
+	if (rc != 0) {
+		err_context(o->e, "source %s", o->source->name);
+		return rc;
+	}
+	return my_reader_new(o->base, o->source, o->secret,
+	    o->sources->contract->capability_count, &o->reader, o->e);
+}
+
 /*
  * A reader in WAL mode shares the -shm file with the writers and may have to
  * make it, so its folder has to be writable; otherwise reading is enough.
@@ -163,18 +196,9 @@ open_lite(struct opening *o)
 	return secret_with(o->secret, open_lite_path, o);
 }
 
-/* No driver in this build: calls on such a source are refused. */
-static int
-open_none(struct opening *o)
-{
-	log_event(LOG_LEVEL_WARN, "source_unsupported", "source=%s engine=%s",
-	    o->source->name, contract_engine_name(o->source->engine));
-	return 0;
-}
-
 static int (*const openers[])(struct opening *o) = {
     [ENGINE_POSTGRES] = open_pg,
-    [ENGINE_MYSQL] = open_none,
+    [ENGINE_MYSQL] = open_my,
     [ENGINE_SQLITE] = open_lite,
 };
 

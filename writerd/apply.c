@@ -59,7 +59,8 @@ fail(struct attempt *t, int rc, struct err *e, bool retryable)
 static int
 fail_db(struct attempt *t, int rc, struct err *e)
 {
-	return fail(t, rc, e, rc == CS_E_UNAVAILABLE || rc == CS_E_DENIED);
+	return fail(t, rc, e,
+	    rc == CS_E_UNAVAILABLE || rc == CS_E_DENIED || rc == CS_E_STATE);
 }
 
 /* engine.md §4.7: what an earlier attempt left behind. */
@@ -131,10 +132,10 @@ conflict(struct attempt *t, const char *code, const char *explain,
 		t->db->ops->rollback(t->db);
 		return 1;
 	}
-	struct scalar params[] = {text(t->job->job.idempotency_key),
-	    text(span_of("conflict")), text(span_of(out->hash))};
+	struct scalar params[] = {text(span_of("conflict")),
+	    text(span_of(out->hash)), text(t->job->job.idempotency_key)};
 	rc = t->db->ops->query(t->db, t->plan.complete,
-	    (struct db_params){params, 3}, t->arena, &result, e);
+	    (struct db_params){params, 3, NULL}, t->arena, &result, e);
 	if (rc == 0) {
 		rc = t->db->ops->commit(t->db, e);
 	}
@@ -146,16 +147,42 @@ conflict(struct attempt *t, const char *code, const char *explain,
 	return 1;
 }
 
+/* Key and tenant, with their columns. */
 static size_t
-key_params(const struct attempt *t, struct scalar *params)
+key_params(const struct attempt *t, struct scalar *params, struct span *names)
 {
 	size_t count = 0;
 
+	names[count] = span_of(t->job->cap->primary_key);
 	params[count++] = t->job->job.primary_key.value;
 	if (t->job->cap->tenant_key != NULL) {
+		names[count] = span_of(t->job->cap->tenant_key);
 		params[count++] = t->job->job.tenant_guard.value;
 	}
 	return count;
+}
+
+static struct scalar
+locked(const struct attempt *t, struct span column)
+{
+	const struct named_scalar *v =
+	    scalars_find(t->row, t->plan.column_count, column);
+
+	return v != NULL ? v->value : (struct scalar){.kind = SCALAR_NULL};
+}
+
+/* Does the locked row spell key and tenant as the job does? */
+static bool
+is_row_named(const struct attempt *t, const struct scalar *params,
+    const struct span *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!span_equal(scalar_as_string(locked(t, names[i])),
+			scalar_as_string(params[i]))) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* Read the row (again) under lock; *rows_out is 0, 1 or 2. */
@@ -163,10 +190,11 @@ static int
 read_row(struct attempt *t, size_t *rows_out, struct err *e)
 {
 	struct scalar params[2];
-	size_t count = key_params(t, params);
+	struct span names[2];
+	size_t count = key_params(t, params, names);
 	struct db_result result;
 	int rc = t->db->ops->query(t->db, t->plan.lock_row,
-	    (struct db_params){params, count}, t->arena, &result, e);
+	    (struct db_params){params, count, names}, t->arena, &result, e);
 
 	if (rc != 0) {
 		return fail_db(t, rc, e);
@@ -179,6 +207,10 @@ read_row(struct attempt *t, size_t *rows_out, struct err *e)
 	for (size_t i = 0; result.rows == 1 && i < t->plan.column_count; i++) {
 		t->row[i].name = t->plan.columns[i];
 		t->row[i].value = result.values[i];
+	}
+	/* A collation or a conversion may have found another row. */
+	if (result.rows == 1 && !is_row_named(t, params, names, count)) {
+		*rows_out = 0;
 	}
 	return 0;
 }
@@ -199,15 +231,6 @@ lock_row(struct attempt *t, struct err *e)
 	(void)err_set(e, CS_E_INVALID, "MULTI_ROW_WRITE_BLOCKED",
 	    "more than one row has this key; nothing was written");
 	return fail(t, CS_E_INVALID, e, false);
-}
-
-static struct scalar
-locked(const struct attempt *t, struct span column)
-{
-	const struct named_scalar *v =
-	    scalars_find(t->row, t->plan.column_count, column);
-
-	return v != NULL ? v->value : (struct scalar){.kind = SCALAR_NULL};
 }
 
 /* HASH(before) of the row as it is now, over the reviewed columns in order. */
@@ -270,19 +293,23 @@ update_row(struct attempt *t, struct err *e)
 	const struct job *job = &t->job->job;
 	struct scalar *params =
 	    arena_array(t->arena, job->patch_count + 3, sizeof(*params));
+	struct span *names =
+	    arena_array(t->arena, job->patch_count + 3, sizeof(*names));
 	struct db_result result;
 	size_t count = 0;
 	int rc;
 
 	for (; count < job->patch_count; count++) {
+		names[count] = job->patch[count].name;
 		params[count] = job->patch[count].value;
 	}
-	count += key_params(t, params + count);
+	count += key_params(t, params + count, names + count);
 	if (!job->row_hash) {
+		names[count] = job->guard_column;
 		params[count++] = locked(t, job->guard_column);
 	}
 	rc = t->db->ops->query(t->db, t->plan.update,
-	    (struct db_params){params, count}, t->arena, &result, e);
+	    (struct db_params){params, count, names}, t->arena, &result, e);
 	if (rc != 0) {
 		return fail_db(t, rc, e);
 	}
@@ -389,10 +416,10 @@ complete(struct attempt *t, struct err *e)
 		t->db->ops->rollback(t->db);
 		return 1;
 	}
-	struct scalar params[] = {text(job->idempotency_key),
-	    text(span_of("applied")), text(span_of(out->hash))};
+	struct scalar params[] = {text(span_of("applied")),
+	    text(span_of(out->hash)), text(job->idempotency_key)};
 	rc = t->db->ops->query(t->db, t->plan.complete,
-	    (struct db_params){params, 3}, t->arena, &result, e);
+	    (struct db_params){params, 3, NULL}, t->arena, &result, e);
 	if (rc == 0 && result.affected != 1) {
 		rc = err_set(e, CS_E_UNAVAILABLE,
 		    "IDEMPOTENCY_RECEIPT_UNAVAILABLE",
@@ -428,7 +455,13 @@ static int
 begin(struct attempt *t, struct err *e)
 {
 	struct db_result result;
-	int rc = source_receipt_find(t->db, t->job->cap,
+	int rc = source_check_transactional(t->db, t->job->cap, t->arena, e);
+
+	if (rc != 0) {
+		return rc == CS_E_CONFIG ? fail(t, rc, e, true)
+					 : fail_db(t, rc, e);
+	}
+	rc = source_receipt_find(t->db, t->job->cap,
 	    !t->job->job.dry_run && !t->job->job.settle, t->arena, e);
 
 	if (rc != 0 && rc != CS_E_NOT_FOUND) {
@@ -438,7 +471,7 @@ begin(struct attempt *t, struct err *e)
 	    t->arena, &t->plan, e);
 	if (rc == 0) {
 		rc = t->db->ops->query(t->db, t->plan.begin,
-		    (struct db_params){NULL, 0}, t->arena, &result, e);
+		    (struct db_params){NULL, 0, NULL}, t->arena, &result, e);
 	}
 	return rc == 0 ? 0 : fail_db(t, rc, e);
 }

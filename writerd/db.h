@@ -20,6 +20,9 @@ struct secret;
 struct db_params {
 	const struct scalar *items;
 	size_t count;
+	/* The columns that they are for, NULL: not said. An engine that
+	 * types parameters by their values looks there. */
+	const struct span *names;
 };
 
 struct db_result {
@@ -34,7 +37,9 @@ struct db_ops {
 	int (*open)(const struct contract_source *source, struct span url,
 	    struct db **out, struct err *e);
 	/* Run one statement. CS_E_UNAVAILABLE: transient, CS_E_DENIED: the
-	 * database refused it. Texts of the server stay out of *e. */
+	 * database refused it, CS_E_STATE: because of a key that exists (only
+	 * engines without ON CONFLICT say so; the transaction goes on). Texts
+	 * of the server stay out of *e. */
 	int (*query)(struct db *db, const char *sql, struct db_params params,
 	    struct arena *a, struct db_result *out, struct err *e);
 	/* CS_E_UNKNOWN when COMMIT was sent and no answer came. */
@@ -48,13 +53,15 @@ struct db_ops {
 /* Every engine's struct begins with this. */
 struct db {
 	const struct db_ops *ops;
-	bool receipts_ready;     /* the receipt table was found on this one */
+	/* The schema that the receipt table was found for; empty: not yet. */
+	char receipts_for[80];
 	char receipt_table[160]; /* quoted and qualified */
 };
 
 /* The engine of a source, NULL when this build has none. */
 const struct db_ops *db_ops_of(enum source_engine engine);
 
+extern const struct db_ops db_my_ops;
 extern const struct db_ops db_pg_ops;
 extern const struct db_ops db_lite_ops;
 

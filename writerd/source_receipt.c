@@ -2,13 +2,17 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/contract/receipt_table.h"
 
 static int
-create_table(
-    struct db *db, const struct dialect *d, struct arena *a, struct err *e)
+create_table(struct db *db, const struct contract_capability *cap,
+    struct arena *a, struct err *e)
 {
+	const struct dialect *d = dialect_of(cap->source->engine);
 	struct db_result result;
-	int rc = stmt_receipt_table(d, span_of(d->receipts_schema),
+	int rc = stmt_receipt_table(d,
+	    span_of(
+		d->receipts_schema != NULL ? d->receipts_schema : cap->schema),
 	    db->receipt_table, sizeof(db->receipt_table), e);
 
 	if (rc == 0) {
@@ -16,7 +20,7 @@ create_table(
 		    arena_printf(a, "CREATE TABLE IF NOT EXISTS %s %s",
 			db->receipt_table, d->receipts_ddl);
 		rc = db->ops->query(
-		    db, ddl, (struct db_params){NULL, 0}, a, &result, e);
+		    db, ddl, (struct db_params){NULL, 0, NULL}, a, &result, e);
 	}
 	if (rc == CS_E_DENIED) {
 		(void)err_set(e, CS_E_DENIED, "RECEIPT_TABLE_MISSING",
@@ -28,24 +32,63 @@ create_table(
 	return rc;
 }
 
+/* Is the table kept by an engine that can roll back? */
+static int
+check_engine(struct db *db, const struct dialect *d,
+    const struct scalar schema_table[2], struct arena *a, struct err *e)
+{
+	struct db_result result;
+	int rc = 0;
+
+	if (d == NULL || d->engine_find == NULL) {
+		return 0;
+	}
+	rc = db->ops->query(db, d->engine_find,
+	    (struct db_params){schema_table, 2, NULL}, a, &result, e);
+	if (rc != 0 || result.rows == 0 ||
+	    (result.values[0].kind == SCALAR_TEXT &&
+		span_is(result.values[0].text, d->engine_needed))) {
+		return rc;
+	}
+	return err_set(e, CS_E_CONFIG, "ENGINE_NOT_TRANSACTIONAL",
+	    "%.*s.%.*s is not an %s table: a change could not be rolled back, "
+	    "so nothing is written",
+	    SPAN_ARGS(schema_table[0].text), SPAN_ARGS(schema_table[1].text),
+	    d->engine_needed);
+}
+
+int
+source_check_transactional(struct db *db, const struct contract_capability *cap,
+    struct arena *a, struct err *e)
+{
+	struct scalar names[2] = {{SCALAR_TEXT, span_of(cap->schema)},
+	    {SCALAR_TEXT, span_of(cap->table)}};
+
+	return check_engine(db, dialect_of(cap->source->engine), names, a, e);
+}
+
 /* CS_E_NOT_FOUND when there is none. */
 static int
 look_for_table(struct db *db, const struct contract_capability *cap,
     struct arena *a, struct err *e)
 {
 	const struct dialect *d = dialect_of(cap->source->engine);
-	struct scalar schema = {SCALAR_TEXT, span_of(cap->schema)};
+	struct scalar names[2] = {{SCALAR_TEXT, span_of(cap->schema)},
+	    {SCALAR_TEXT, span_of(RECEIPT_TABLE)}};
 	struct db_result result;
 	int rc = db->ops->query(db, d->receipts_find,
-	    (struct db_params){&schema, 1}, a, &result, e);
+	    (struct db_params){names, 1, NULL}, a, &result, e);
 
 	if (rc != 0) {
 		return rc;
 	}
-	return result.rows == 0
-		   ? CS_E_NOT_FOUND
-		   : stmt_receipt_table(d, result.values[0].text,
-			 db->receipt_table, sizeof(db->receipt_table), e);
+	if (result.rows == 0) {
+		return CS_E_NOT_FOUND;
+	}
+	names[0] = result.values[0];
+	rc = stmt_receipt_table(
+	    d, names[0].text, db->receipt_table, sizeof(db->receipt_table), e);
+	return rc != 0 ? rc : check_engine(db, d, names, a, e);
 }
 
 int
@@ -54,12 +97,13 @@ source_receipt_find(struct db *db, const struct contract_capability *cap,
 {
 	int rc = 0;
 
-	if (db->receipts_ready) {
+	if (strcmp(db->receipts_for, cap->schema) == 0) {
 		return 0;
 	}
+	db->receipts_for[0] = '\0';
 	rc = look_for_table(db, cap, a, e);
 	if (rc == CS_E_NOT_FOUND && may_create) {
-		rc = create_table(db, dialect_of(cap->source->engine), a, e);
+		rc = create_table(db, cap, a, e);
 		/* IF NOT EXISTS does not help against another writer that
 		 * creates it right now: one of the two is refused. */
 		if (rc == CS_E_DENIED &&
@@ -67,8 +111,10 @@ source_receipt_find(struct db *db, const struct contract_capability *cap,
 			rc = 0;
 		}
 	}
-	db->receipts_ready = rc == 0;
-	if (rc != 0) {
+	if (rc == 0) {
+		(void)snprintf(db->receipts_for, sizeof(db->receipts_for), "%s",
+		    cap->schema);
+	} else {
 		db->receipt_table[0] = '\0';
 	}
 	return rc;
@@ -98,15 +144,25 @@ source_receipt_claim(struct db *db, const struct stmt_plan *plan,
     struct source_claim *out, struct err *e)
 {
 	struct db_result result;
+	bool exists = false;
 	int rc = db->ops->query(db, plan->claim,
-	    (struct db_params){key_job_proposal, 3}, a, &result, e);
+	    (struct db_params){key_job_proposal, 3, NULL}, a, &result, e);
 
 	*out = (struct source_claim){SOURCE_CLAIMED, {"", 0}};
-	if (rc != 0 || result.rows == 1) {
+	/* Without RETURNING the insertion itself is the claim. */
+	if (rc == 0 && (result.rows == 1 || result.columns == 0)) {
+		return 0;
+	}
+	if (rc != 0 && rc != CS_E_STATE) {
 		return rc;
 	}
+	exists = rc == CS_E_STATE;
 	rc = db->ops->query(db, plan->existing,
-	    (struct db_params){key_job_proposal, 1}, a, &result, e);
+	    (struct db_params){key_job_proposal, 1, NULL}, a, &result, e);
+	if (rc == 0 && result.rows != 1 && exists) {
+		return err_set(e, CS_E_DENIED, "TRANSACTION_FAILED",
+		    "the receipt table holds this job under another key");
+	}
 	if (rc == 0 && result.rows != 1) {
 		return err_set(e, CS_E_UNAVAILABLE,
 		    "IDEMPOTENCY_RECEIPT_UNAVAILABLE",

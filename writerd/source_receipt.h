@@ -17,6 +17,14 @@
 int source_receipt_find(struct db *db, const struct contract_capability *cap,
     bool may_create, struct arena *a, struct err *e);
 
+/*
+ * Refuse a target whose storage engine has no transactions (or is not known,
+ * as that of a view): ENGINE_NOT_TRANSACTIONAL (CS_E_CONFIG). Before the
+ * transaction. A table that is not there is somebody else's error.
+ */
+int source_check_transactional(struct db *db,
+    const struct contract_capability *cap, struct arena *a, struct err *e);
+
 /* The statuses that the table can hold (engine.md §4.1, §4.7). */
 enum source_status {
 	SOURCE_CLAIMED, /* the claim is ours: nothing was there */

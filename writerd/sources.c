@@ -6,13 +6,16 @@
 #include "common/base/xalloc.h"
 #include "common/crypto/secret.h"
 #include "common/db/lite.h"
+#include "common/db/my_url.h"
 #include "common/db/pg_url.h"
 
 const struct db_ops *
 db_ops_of(enum source_engine engine)
 {
 	static const struct db_ops *const ops[] = {
-	    [ENGINE_POSTGRES] = &db_pg_ops, [ENGINE_SQLITE] = &db_lite_ops};
+	    [ENGINE_POSTGRES] = &db_pg_ops,
+	    [ENGINE_MYSQL] = &db_my_ops,
+	    [ENGINE_SQLITE] = &db_lite_ops};
 
 	return engine < sizeof(ops) / sizeof(ops[0]) ? ops[engine] : NULL;
 }
@@ -52,6 +55,41 @@ struct opening {
 	uint16_t *ports;
 };
 
+static void
+open_for_pg(struct span url, struct opening *o)
+{
+	struct pg_url parsed;
+
+	if (pg_url_parse(url, &parsed, NULL) == 0) {
+		unsigned port = pg_url_port(&parsed);
+		o->confine->is_db_client = true;
+		if (port == 0) {
+			o->confine->needs_unix_socket = true;
+		} else {
+			o->ports[o->confine->tcp_port_count++] = (uint16_t)port;
+		}
+	}
+	pg_url_clear(&parsed);
+}
+
+static void
+open_for_my(struct span url, struct opening *o)
+{
+	struct my_url parsed;
+	const char *ca = NULL;
+
+	if (my_url_parse(url, &parsed, NULL) == 0) {
+		o->confine->is_db_client = true;
+		o->ports[o->confine->tcp_port_count++] = (uint16_t)parsed.port;
+		ca = parsed.part[MY_URL_SSLROOTCERT];
+	}
+	if (ca != NULL) {
+		o->paths[o->confine->path_count++] = (struct path_rule){
+		    arena_strndup(o->arena, ca, strlen(ca)), PATH_RO};
+	}
+	my_url_clear(&parsed);
+}
+
 static int
 open_for_url(struct span url, void *context)
 {
@@ -67,17 +105,11 @@ open_for_url(struct span url, void *context)
 		}
 		return 0;
 	}
-	struct pg_url parsed;
-	if (pg_url_parse(url, &parsed, NULL) == 0) {
-		unsigned port = pg_url_port(&parsed);
-		o->confine->is_db_client = true;
-		if (port == 0) {
-			o->confine->needs_unix_socket = true;
-		} else {
-			o->ports[o->confine->tcp_port_count++] = (uint16_t)port;
-		}
+	if (my_url_is(url)) {
+		open_for_my(url, o);
+	} else {
+		open_for_pg(url, o);
 	}
-	pg_url_clear(&parsed);
 	return 0;
 }
 

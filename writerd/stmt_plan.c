@@ -5,7 +5,8 @@
 #include "common/base/str.h"
 #include "common/contract/receipt_table.h"
 
-#define RECEIPTS RECEIPT_TABLE
+#define RECEIPTS    RECEIPT_TABLE
+#define ON_CONFLICT " ON CONFLICT (idempotency_key) DO NOTHING RETURNING status"
 
 /* engine.md §4.1. The table of 0.1.1 is used as it is. */
 static const struct dialect dialects[] = {
@@ -22,7 +23,28 @@ static const struct dialect dialects[] = {
 	    " ORDER BY n.nspname <> $1, n.nspname <> 'public', n.nspname"
 	    " LIMIT 1",
 	.receipts_schema = "public",
-	.receipts_ddl = RECEIPT_COLUMNS_POSTGRES},
+	.receipts_ddl = RECEIPT_COLUMNS_POSTGRES,
+	.claim_end = ON_CONFLICT},
+    /*
+     * A plain INSERT: IGNORE would swallow a job_id that exists, and what
+     * ON DUPLICATE KEY counts depends on the session. Labels are upper case on
+     * MySQL 8 and anything on MariaDB, so rows are read by position.
+     */
+    [ENGINE_MYSQL] = {.quote = '`',
+	.placeholder = '?',
+	.is_positional = true,
+	.begin = "START TRANSACTION",
+	.for_update = " FOR UPDATE",
+	.is_same = "<=>",
+	.now = "now()",
+	.receipts_find = "SELECT TABLE_SCHEMA FROM information_schema.TABLES"
+			 " WHERE TABLE_NAME = '" RECEIPTS "'"
+			 " AND TABLE_SCHEMA = ?",
+	.receipts_ddl = RECEIPT_COLUMNS_MYSQL,
+	.claim_end = "",
+	.engine_find = "SELECT ENGINE FROM information_schema.TABLES"
+		       " WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",
+	.engine_needed = "InnoDB"},
     [ENGINE_SQLITE] = {.quote = '"',
 	.placeholder = '?',
 	.begin = "BEGIN IMMEDIATE",
@@ -33,7 +55,8 @@ static const struct dialect dialects[] = {
 			 " WHERE type = 'table' AND name = '" RECEIPTS "'"
 			 " AND ?1 IS NOT NULL",
 	.receipts_schema = "main",
-	.receipts_ddl = RECEIPT_COLUMNS_SQLITE},
+	.receipts_ddl = RECEIPT_COLUMNS_SQLITE,
+	.claim_end = ON_CONFLICT},
 };
 
 const struct dialect *
@@ -68,7 +91,10 @@ put_identifier(struct text *t, struct span name)
 static void
 put_param(struct text *t)
 {
-	buf_printf(&t->buf, "%c%u", t->d->placeholder, ++t->params);
+	buf_putc(&t->buf, t->d->placeholder);
+	if (!t->d->is_positional) {
+		buf_printf(&t->buf, "%u", ++t->params);
+	}
 }
 
 static const char *
@@ -94,25 +120,34 @@ stmt_receipt_table(const struct dialect *d, struct span schema, char *out,
 	return 0;
 }
 
+/* Parameters in the order in which they stand: some engines know no other. */
 static void
 plan_receipts(
     struct text *t, const char *table, struct arena *a, struct stmt_plan *out)
 {
 	buf_printf(&t->buf,
 	    "INSERT INTO %s (idempotency_key, job_id, proposal_id, status,"
-	    " result_hash) VALUES (%c1, %c2, %c3, 'in_progress', NULL)"
-	    " ON CONFLICT (idempotency_key) DO NOTHING RETURNING status",
-	    table, t->d->placeholder, t->d->placeholder, t->d->placeholder);
+	    " result_hash) VALUES (",
+	    table);
+	for (int i = 0; i < 3; i++) {
+		put_param(t);
+		buf_puts(&t->buf, ", ");
+	}
+	buf_printf(&t->buf, "'in_progress', NULL)%s", t->d->claim_end);
 	out->claim = take(t, a);
 	buf_printf(&t->buf,
-	    "SELECT status, result_hash FROM %s WHERE idempotency_key = %c1%s",
-	    table, t->d->placeholder, t->d->for_update);
+	    "SELECT status, result_hash FROM %s WHERE idempotency_key = ",
+	    table);
+	put_param(t);
+	buf_puts(&t->buf, t->d->for_update);
 	out->existing = take(t, a);
-	buf_printf(&t->buf,
-	    "UPDATE %s SET status = %c2, result_hash = %c3, completed_at = %s"
-	    " WHERE idempotency_key = %c1",
-	    table, t->d->placeholder, t->d->placeholder, t->d->now,
-	    t->d->placeholder);
+	buf_printf(&t->buf, "UPDATE %s SET status = ", table);
+	put_param(t);
+	buf_puts(&t->buf, ", result_hash = ");
+	put_param(t);
+	buf_printf(
+	    &t->buf, ", completed_at = %s WHERE idempotency_key = ", t->d->now);
+	put_param(t);
 	out->complete = take(t, a);
 }
 

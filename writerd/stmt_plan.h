@@ -12,9 +12,11 @@ struct err;
 
 struct stmt_plan {
 	const char *begin;
-	const char *claim;    /* key, job, proposal → one row if claimed */
+	/* key, job, proposal → one row if claimed; where the engine returns
+	 * no rows: CS_E_STATE unless claimed */
+	const char *claim;
 	const char *existing; /* key → status, result_hash; locked */
-	const char *complete; /* key, status, hash */
+	const char *complete; /* status, hash, key */
 	const char *lock_row; /* pk[, tenant] → columns; locked */
 	const char *update;   /* patch…, pk[, tenant], version */
 	/* What lock_row selects, in order. */
@@ -25,14 +27,20 @@ struct stmt_plan {
 /* How an engine spells things. */
 struct dialect {
 	char quote;
-	char placeholder; /* '$' or '?' */
+	char placeholder;   /* '$' or '?' */
+	bool is_positional; /* parameters have no numbers */
 	const char *begin;
 	const char *for_update;
 	const char *is_same; /* NULL-safe equality */
 	const char *now;
 	const char *receipts_find;   /* preferred schema → schema */
-	const char *receipts_schema; /* where to create it */
+	const char *receipts_schema; /* where to create it, NULL: preferred */
 	const char *receipts_ddl;    /* columns */
+	const char *claim_end;       /* what makes the INSERT a claim */
+	/* schema, table → storage engine, and the only one that has
+	 * transactions; NULL: all have */
+	const char *engine_find;
+	const char *engine_needed;
 };
 
 const struct dialect *dialect_of(enum source_engine engine);

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#ifdef CS_USES_MYSQL_H /* its macros name what is poisoned below */
+#include <mysql.h>
+#endif
 
 /* Fortified headers make these two macros for clang. */
 #undef sprintf

@@ -24,6 +24,7 @@
 	" UNIQUE NOT NULL, proposal_id varchar(512) NOT NULL, status"    \
 	" varchar(64) NOT NULL, result_hash varchar(128), created_at"    \
 	" timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, completed_at"    \
-	" timestamp NULL)"
+	" timestamp NULL) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4" \
+	" COLLATE utf8mb4_bin"
 
 #endif

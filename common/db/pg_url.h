@@ -8,12 +8,13 @@
 #ifndef CS_COMMON_DB_PG_URL_H
 #define CS_COMMON_DB_PG_URL_H
 
-#include "common/base/buf.h"
+#include "common/db/url.h"
 
 struct err;
 
-#define PG_URL_MAX 4096
+#define PG_URL_MAX URL_MAX
 
+/* The first five as in enum url_part. */
 enum pg_url_part {
 	PG_URL_USER,
 	PG_URL_PASSWORD,
@@ -34,7 +35,6 @@ enum pg_url_part {
 
 struct pg_url {
 	const char *part[PG_URL_PARTS]; /* NULL: not given; into text */
-	size_t used;
 	char text[PG_URL_MAX];
 };
 

@@ -60,6 +60,9 @@ struct reader {
 int pg_reader_new(struct event_base *base, const struct contract_source *source,
     const struct secret *url, size_t plan_count, struct reader **out,
     struct err *e);
+int my_reader_new(struct event_base *base, const struct contract_source *source,
+    const struct secret *url, size_t plan_count, struct reader **out,
+    struct err *e);
 int lite_reader_new(const struct contract_source *source, const char *path,
     size_t plan_count, struct reader **out, struct err *e);
 

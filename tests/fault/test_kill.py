@@ -12,6 +12,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from mariadb import Mariadb  # noqa: E402
 from postgres import Postgres, wait_for  # noqa: E402
 from workspace import BIN, Workspace, processes  # noqa: E402
 
@@ -154,6 +155,25 @@ class OnPostgres:
         return w
 
 
+class OnMariadb:
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Mariadb()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def make(self):
+        w = Workspace("mysql", server=self.server)
+        for statement in (
+                "CREATE TABLE effects (id varchar(64)) ENGINE=InnoDB",
+                "CREATE TRIGGER count_effects AFTER UPDATE ON invoices FOR EACH ROW"
+                " INSERT INTO effects VALUES (NEW.id)"):
+            w.sql(statement)
+        return w
+
+
 class KillWriterdOnSqlite(OnSqlite, KillAtEveryStep, unittest.TestCase):
     program = "writerd"
 
@@ -163,6 +183,10 @@ class KillLedgerdOnSqlite(OnSqlite, KillAtEveryStep, unittest.TestCase):
 
 
 class KillWriterdOnPostgres(OnPostgres, KillAtEveryStep, unittest.TestCase):
+    program = "writerd"
+
+
+class KillWriterdOnMariadb(OnMariadb, KillAtEveryStep, unittest.TestCase):
     program = "writerd"
 
 

@@ -35,13 +35,13 @@ take_line(struct span *rest)
 	return line;
 }
 
-/* Identifiers in quotes; outside of them words, numbers and $ = , . ( ). */
+/* Identifiers in quotes; outside of them words, numbers and signs. */
 static void
 check_statement(const char *sql)
 {
 	for (const char *p = sql; *p != '\0'; p++) {
-		if (*p == '"') {
-			const char *end = strchr(p + 1, '"');
+		if (*p == '"' || *p == '`') {
+			const char *end = strchr(p + 1, *p);
 			cs_assert(end != NULL);
 			cs_assert(str_is_identifier(
 			    (struct span){p + 1, (size_t)(end - p - 1)}));
@@ -49,7 +49,7 @@ check_statement(const char *sql)
 			continue;
 		}
 		cs_assert(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				 " $?=,.()",
+				 " $?<=>,.()",
 			      *p) != NULL);
 	}
 }
@@ -82,7 +82,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct change_set cs = {0};
 	const char *names[NAMES];
 
-	source.engine = size % 2 == 0 ? ENGINE_POSTGRES : ENGINE_SQLITE;
+	source.engine = size % 3 == 0   ? ENGINE_POSTGRES
+			: size % 3 == 1 ? ENGINE_MYSQL
+					: ENGINE_SQLITE;
 	for (size_t i = 0; i < NAMES; i++) {
 		struct span line = take_line(&rest);
 		names[i] = arena_strndup(a, line.ptr, line.len);

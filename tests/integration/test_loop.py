@@ -5,6 +5,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from workspace import Workspace, contract  # noqa: E402
+from mariadb import Mariadb  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
 
@@ -215,6 +216,37 @@ class PostgresLoop(Loop, unittest.TestCase):
 
     def test_microseconds_survive_from_read_to_guard(self):
         self.w.sql("UPDATE invoices SET updated_at = '2026-06-20 14:31:08.123456+00' WHERE id = 'INV-3001'")
+        identifier = self.w.approved()
+        self.assertEqual(self.w.json("apply", identifier)["status"], "applied")
+
+
+class MariadbLoop(Loop, unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Mariadb()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def make(self):
+        return Workspace("mysql", server=self.server)
+
+    def grant(self, column):
+        self.w.sql("GRANT UPDATE (%s) ON shop.invoices TO writer@'%%'" % column)
+
+    def receipt_tables(self):
+        return int(self.w.sql("SELECT count(*) FROM information_schema.TABLES"
+                              " WHERE TABLE_NAME = 'synapsor_writeback_receipts'")[0][0])
+
+    def unreachable(self):
+        return "mysql://writer:x@127.0.0.1:1/shop"
+
+    def rewriting_trigger(self):
+        self.w.sql("CREATE TRIGGER keep BEFORE UPDATE ON invoices FOR EACH ROW SET NEW.late_fee_cents = 1")
+
+    def test_microseconds_survive_from_read_to_guard(self):
+        self.w.sql("UPDATE invoices SET updated_at = '2026-06-20 14:31:08.123456' WHERE id = 'INV-3001'")
         identifier = self.w.approved()
         self.assertEqual(self.w.json("apply", identifier)["status"], "applied")
 

@@ -73,6 +73,8 @@ RULES = {
 
 # A few files stand outside their folder's rule, each with its reason.
 EXCEPTIONS = {
+    # Its macros must be read before the names in them are poisoned.
+    "common/base/banned.h": ["mysql.h"],
     # Opens the sources before the sandbox: URLs, hosts and database files.
     "mcpd/sources.c": ["common/db/", "sqlite3.h"],
     "mcpd/sources.h": ["common/db/"],

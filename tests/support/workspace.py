@@ -1,5 +1,5 @@
 """A Countersign workspace in a temporary folder: contract, source, store, and
-the real programs around it. Sources are SQLite (no server) or PostgreSQL."""
+the real programs around it. Sources are SQLite (no server), PostgreSQL or MariaDB."""
 import contextlib
 import json
 import os
@@ -34,7 +34,7 @@ ROWS = [
 
 def contract(engine="sqlite", **changes):
     """The contract of the tests: one read and one proposal on invoices."""
-    schema = "main" if engine == "sqlite" else "public"
+    schema = {"sqlite": "main", "postgres": "public", "mysql": "shop"}[engine]
     target = {"schema": schema, "table": "invoices", "primary_key": "id", "tenant_key": "tenant_id"}
     value = {
         "version": 1, "mode": "review", "result_format": 2,
@@ -125,9 +125,11 @@ class Mcp:
 
 
 class Workspace:
-    def __init__(self, engine="sqlite", config=None, postgres=None):
+    """`server` is a private PostgreSQL or MariaDB; none for SQLite."""
+
+    def __init__(self, engine="sqlite", config=None, postgres=None, server=None):
         self.engine = engine
-        self.postgres = postgres
+        self.server = server or postgres
         self.tampered = False  # a test edits the ledger file itself
         self.path = tempfile.mkdtemp(prefix="countersign-test-")
         self.store = os.path.join(self.path, "ledger", "local.db")
@@ -135,12 +137,12 @@ class Workspace:
         self.source = os.path.join(self.path, "shop.db")
         self.write_config(config or contract(engine))
         self.make_source()
-        url = postgres.url("shop") if postgres else "sqlite://" + self.source
+        url = self.server.url("shop") if self.server else "sqlite://" + self.source
         self.env = {"PATH": "/usr/bin:/bin", "SHOP_READ_URL": url, "SHOP_WRITE_URL": url,
                     "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
                     "COUNTERSIGN_ACCEPT_REDUCED_ISOLATION": "1"}
-        if postgres:
-            self.env["SHOP_READ_URL"] = postgres.url("shop", "reader")
+        if self.server:
+            self.env["SHOP_READ_URL"] = self.server.url("shop", "reader")
 
     def write_config(self, value):
         with open(self.config, "w") as file:
@@ -148,8 +150,8 @@ class Workspace:
         os.chmod(self.config, 0o644)
 
     def make_source(self):
-        if self.postgres:
-            self.postgres.make_shop(ROWS)
+        if self.server:
+            self.server.make_shop(ROWS)
             return
         with contextlib.closing(sqlite3.connect(self.source)) as db:
             db.execute("PRAGMA journal_mode = WAL")
@@ -160,8 +162,8 @@ class Workspace:
 
     def sql(self, statement, parameters=()):
         """Run a statement on the source as its owner; rows as tuples of text."""
-        if self.postgres:
-            return self.postgres.sql("shop", statement)
+        if self.server:
+            return self.server.sql("shop", statement)
         with contextlib.closing(sqlite3.connect(self.source, timeout=10)) as db:
             rows = db.execute(statement, parameters).fetchall()
             db.commit()
