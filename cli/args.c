@@ -3,6 +3,7 @@
 #include "common/base/err.h"
 #include "common/base/xalloc.h"
 
+/* The row of a name, or the row that ends the table. */
 static size_t
 find_spec(const struct args_spec *spec, const char *name, size_t len)
 {
@@ -16,6 +17,7 @@ find_spec(const struct args_spec *spec, const char *name, size_t len)
 	return i;
 }
 
+/* One "--flag" in any of its spellings; steps over its value. */
 static int
 take_flag(struct args *a, int *i, int argc, char **argv, struct err *e)
 {
@@ -52,6 +54,8 @@ args_parse(struct args *a, const struct args_spec *spec, int argc, char **argv,
 {
 	*a = (struct args){.spec = spec};
 	for (int i = 0; i < argc; i++) {
+		/* The rest belongs to somebody else, even if it looks like a
+		 * flag of ours. */
 		if (strcmp(argv[i], "--") == 0) {
 			a->rest = (const char *const *)(argv + i + 1);
 			return 0;

@@ -17,6 +17,8 @@ enum args_kind {
 		     */
 };
 
+/* One flag of a command. For ARGS_FILTER the name is also the name of the
+ * ledger's filter, so a new filter needs no code here. */
 struct args_spec {
 	const char *name; /* without dashes */
 	enum args_kind kind;
@@ -34,7 +36,12 @@ struct args {
 	const char *const *rest; /* NULL-terminated: behind "--" */
 };
 
-/* Parse argv behind the command's words. CS_E_INVALID names the bad word. */
+/*
+ * Parse argv behind the command's words. `spec` ends with a NULL name and has
+ * at most ARGS_MAX rows; texts are borrowed from argv. Stops at "--".
+ * CS_E_INVALID with USAGE names the bad word. How many words are right is the
+ * command's to check.
+ */
 int args_parse(struct args *a, const struct args_spec *spec, int argc,
     char **argv, struct err *e);
 

@@ -7,6 +7,7 @@
 
 #define WAIT_MS 60000
 
+/* --proposal, or the one word; NULL when there is neither. */
 static const char *
 proposal_of(const struct args *a)
 {
@@ -72,6 +73,8 @@ title_of(const char *status, bool dry_run)
 	return "Guarded writeback: unexpected answer.";
 }
 
+/* 0.1.1's list of what a writer checks. A failure says nothing about the
+ * later checks, so they are "not completed", not "yes". */
 static void
 print_checks(struct view *v, const char *status, const char *code)
 {
@@ -97,6 +100,7 @@ print_checks(struct view *v, const char *status, const char *code)
 	    view_text(v, 0, "idempotency_key", "?"));
 }
 
+/* "unknown" only where nobody can know; no other status may be softened. */
 static const char *
 changed_by_us(struct view *v, const char *status)
 {
@@ -106,6 +110,8 @@ changed_by_us(struct view *v, const char *status)
 	return view_bool(v, 0, "source_database_mutated") ? "yes" : "no";
 }
 
+/* What a person can do now. After a conflict the same proposal can never be
+ * applied: the row is no longer the one that was approved. */
 static void
 print_next(struct view *v, const char *status, bool retryable, const char *id)
 {
@@ -126,6 +132,7 @@ print_next(struct view *v, const char *status, bool retryable, const char *id)
 	view_print(v, "Replay:\n  countersign replay show %s\n", id);
 }
 
+/* The receipt as text: outcome, checks, change, reason, next step. */
 static void
 print_text(struct view *v)
 {

@@ -6,6 +6,7 @@
 #include "common/base/str.h"
 #include "common/contract/contract.h"
 
+/* Errors or warnings, in the order in which validation found them. */
 static void
 put_issues(struct json_out *j, const struct contract_report *r, bool warnings)
 {
@@ -66,6 +67,8 @@ cmd_config_validate(const struct args *a, struct err *e)
 	int rc = contract_find(args_get(a, "config"), &path, e);
 
 	if (rc == 0) {
+		/* Under the daemons' own rules for the file: what is valid
+		 * here must not be refused by them for its owner or mode. */
 		rc = file_read_trusted(path, 1 << 20, &bytes, e);
 	}
 	if (rc == 0) {

@@ -3,6 +3,8 @@
 #include "cli/render.h"
 #include "common/base/err.h"
 
+/* Counts, and the first row that does not hold. What to do then is said
+ * here, because whoever reads this has no time to look it up. */
 static void
 print_verdict(struct view *v)
 {
@@ -49,6 +51,8 @@ cmd_ledger_verify(const struct args *a, struct err *e)
 		} else {
 			print_verdict(&v);
 		}
+		/* The verdict is the exit status, so that a timer can watch
+		 * it. */
 		rc = view_bool(&v, 0, "ok") ? CS_EXIT_OK : CS_EXIT_FAILED;
 		view_flush(&v);
 	}

@@ -17,6 +17,7 @@ struct listing {
 	bool oldest_first;
 };
 
+/* Ask for a list and print it, one row at a time. */
 static int
 run_listing(const struct listing *l, const struct args *a, struct err *e)
 {
@@ -32,6 +33,8 @@ run_listing(const struct listing *l, const struct args *a, struct err *e)
 	}
 	uint32_t list = json_get(&v.doc, 0, l->member);
 	uint32_t count = list == JSON_NONE ? 0 : v.doc.nodes[list].count;
+	/* ledgerd sends the newest first; a tail is read the other way
+	 * round. */
 	uint32_t *rows = arena_array(c.arena, count + 1, sizeof(*rows));
 	uint32_t at = 0;
 	for (uint32_t i = view_first(&v, list); i != JSON_NONE;
@@ -122,6 +125,7 @@ cmd_evidence_list(const struct args *a, struct err *e)
 	return run_listing(&l, a, e);
 }
 
+/* One row as it was read, each value behind a fence. */
 static void
 print_row(struct view *v, uint32_t row)
 {
@@ -198,6 +202,7 @@ cmd_audit_list(const struct args *a, struct err *e)
 	return run_listing(&l, a, e);
 }
 
+/* 0.1.1 shows numbers of receipts in this form. */
 static const char *
 receipt_name(struct view *v, uint32_t r)
 {

@@ -19,6 +19,7 @@ struct argv_list {
 	size_t count;
 };
 
+/* The array is larger than all flags together; values are borrowed. */
 static void
 add(struct argv_list *l, const char *flag, const char *value)
 {
@@ -84,6 +85,7 @@ cmd_mcp_serve(const struct args *a, struct err *e)
 	if (style != NULL) {
 		add_mcpd(&l, "--tool-name-style", style);
 	}
+	/* Returns only when it failed. */
 	(void)execv(program, l.argv);
 	return err_sys(e, "cannot run %s", program);
 }

@@ -18,6 +18,8 @@ want_word(const struct args *a, const char *what, struct err *e)
 					"one %s is wanted", what);
 }
 
+/* Three lines of a list. A damaged row is named and nothing of it is shown
+ * as if it were true. */
 static void
 print_summary(struct view *v, uint32_t p)
 {
@@ -109,6 +111,7 @@ static const struct {
 	"approved outside MCP; whether it was applied is not known yet"},
 };
 
+/* The last row stands for a state that we do not know. */
 static size_t
 state_row(const char *state)
 {
@@ -140,6 +143,8 @@ print_next(struct view *v, const char *state, const char *id)
 	    id);
 }
 
+/* What a reviewer needs first: what was asked, what would change, what was
+ * changed so far. Details on demand. */
 static void
 print_first_look(struct view *v, uint32_t root)
 {
@@ -254,6 +259,8 @@ check_actor(const struct args *a, struct err *e)
 	    actor, known ? user : "unknown");
 }
 
+/* Hash and id come out of the document that was shown, never from the
+ * command line: "latest" may be another proposal by now. */
 static int
 send_decision(struct control *c, const struct view *shown,
     enum decision_action action, const struct args *a, struct span *answer,
@@ -272,6 +279,7 @@ send_decision(struct control *c, const struct view *shown,
 	return control_request(c, MSG_DECIDE, &m, answer, e);
 }
 
+/* Who decided is told as ledgerd recorded it. */
 static void
 print_decided(struct view *v, enum decision_action action, bool json)
 {
@@ -294,6 +302,8 @@ print_decided(struct view *v, enum decision_action action, bool json)
 	view_print(v, "source database changed: no\n");
 }
 
+/* Approve and reject: show, ask, send. The proposal is fetched once, and the
+ * decision is about that copy. */
 static int
 decide(const struct args *a, enum decision_action action, struct err *e)
 {
@@ -322,6 +332,8 @@ decide(const struct args *a, enum decision_action action, struct err *e)
 		view_print(&shown, "\n");
 		view_flush(&shown);
 	}
+	/* ledgerd checks everything again, so this question is for the
+	 * person. */
 	if (!args_has(a, "yes")) {
 		rc = confirm(action == DECISION_APPROVE
 				 ? "Approve exactly this change?"
@@ -370,6 +382,8 @@ cmd_proposals_job(const struct args *a, struct err *e)
 		if (output != NULL) {
 			rc = file_write_atomic(
 			    output, v.out.data, v.out.len, 0600, e);
+			/* Standard output gets one line then; the job itself
+			 * is in the file. */
 			buf_reset(&v.out);
 			view_print(&v, "wrote the signed job of %s to %s\n",
 			    a->words[0], output);

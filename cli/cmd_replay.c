@@ -50,6 +50,8 @@ count_of(const struct view *v, const char *key)
 	return list == JSON_NONE ? 0 : v->doc.nodes[list].count;
 }
 
+/* Each decision with the person who made it. One that ledgerd could not
+ * verify is named as such and its text is not shown. */
 static void
 print_decisions(struct view *v, const char *indent)
 {
@@ -103,6 +105,8 @@ print_writeback(struct view *v)
 	}
 }
 
+/* The story in the order in which it happened, for somebody who was not
+ * there. Everything in it comes from the ledger, nothing from the source. */
 static void
 print_story(struct view *v)
 {
@@ -144,6 +148,7 @@ print_story(struct view *v)
 	    id);
 }
 
+/* One line per record of a list, with the named members. */
 static void
 print_lines(struct view *v, const char *key, const char *const *members)
 {
@@ -196,6 +201,8 @@ print_fence(struct view *v, uint32_t node)
 	view_print(v, "````\n");
 }
 
+/* For a ticket or an audit file, under 0.1.1's headings. Whole records are
+ * fenced, single values are escaped as on a terminal. */
 static void
 print_markdown(struct view *v)
 {
@@ -241,6 +248,7 @@ print_markdown(struct view *v)
 		      "database time travel.\n");
 }
 
+/* Connect, find out which proposal is meant, get its replay. */
 static int
 open_replay(
     struct control *c, struct view *v, const struct args *a, struct err *e)
@@ -303,6 +311,8 @@ cmd_replay_export(const struct args *a, struct err *e)
 		} else {
 			print_markdown(&v);
 		}
+		/* For us alone: it may hold what the contract hides from the
+		 * model. */
 		rc = file_write_atomic(output, v.out.data, v.out.len, 0600, e);
 	}
 	if (rc == 0) {

@@ -82,6 +82,7 @@ cmd_writeback_migration(const struct args *a, struct err *e)
 	return CS_EXIT_OK;
 }
 
+/* Append a quoted name unless it is in the list already. */
 static void
 add_name(struct buf *list, const char *name)
 {
@@ -128,12 +129,15 @@ grant_target(
 	buf_clear(&changed);
 }
 
+/* A capability with a handler is written by the application. */
 static bool
 is_written_by_us(const struct contract_capability *cap)
 {
 	return cap->kind == KIND_PROPOSAL && cap->handler == NULL;
 }
 
+/* The receipt table first: without it a writer refuses to start a change.
+ * Column grants follow only for a contract that was named. */
 static void
 grant_postgres(struct view *v, const struct contract *c, const char *schema,
     const char *role)

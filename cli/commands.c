@@ -2,6 +2,8 @@
 
 #include "common/base/err.h"
 
+/* One table of flags per command, or per several that are alike. A flag that
+ * is not in its command's table is refused. */
 static const struct args_spec config_spec[] = {
     ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 

@@ -18,10 +18,13 @@
 
 #define DEFAULT_STORE ".countersign/local.db"
 #define LEGACY_STORE  ".synapsor/local.db"
-#define REPLY_MS      180000
-#define START_MS      15000
-#define LOG_MAX       (1 << 20)
+/* Longer than the longest wait that ledgerd grants an APPLY. */
+#define REPLY_MS 180000
+#define START_MS 15000
+#define LOG_MAX  (1 << 20)
 
+/* The order of 0.1.1, so that scripts find the ledger they found before. A
+ * contract that does not load is not reported here: another command does. */
 static const char *
 choose_store(struct control *c, const struct args *a)
 {
@@ -153,6 +156,7 @@ _Noreturn static void
 run_supervisor(const struct control *c, const char *roles, const char *program,
     int out, int log)
 {
+	/* Every argument is our own or a path; there is no shell in between. */
 	const char *arguments[12] = {program, "--config", c->config, "--store",
 	    c->store, "--roles", roles, "--exit-idle", "--print-ready"};
 	union {
@@ -161,6 +165,7 @@ run_supervisor(const struct control *c, const char *roles, const char *program,
 	} words = {.read = arguments};
 	int null = open("/dev/null", O_RDONLY);
 
+	/* A variable, for this start has no command line of its own. */
 	if (secure_getenv("COUNTERSIGN_ACCEPT_REDUCED_ISOLATION") != NULL) {
 		arguments[9] = "--accept-reduced-isolation";
 	}
@@ -173,6 +178,8 @@ run_supervisor(const struct control *c, const char *roles, const char *program,
 	_exit(CS_EXIT_ENVIRONMENT);
 }
 
+/* One line on the pipe, or its end: countersign-run says "ready" when every
+ * role is confined, and closes the pipe when it fails. */
 static int
 wait_ready(int fd, const char *store, struct err *e)
 {
@@ -253,6 +260,8 @@ read_frame(struct control *c, struct frame *f, struct err *e)
 	char *payload;
 	int rc = fd_read_exact(c->fd, header, sizeof(header), deadline);
 
+	/* Checked before the payload is allocated, also by id: an answer to
+	 * something else would be shown as the answer to this. */
 	if (rc == 0 &&
 	    (frame_header(header, f) != 0 ||
 		f->len > msg_role_cap(ROLE_LEDGER) || f->id != c->next_id)) {
@@ -270,6 +279,8 @@ read_frame(struct control *c, struct frame *f, struct err *e)
 			     "answered; look again before you repeat it");
 }
 
+/* ledgerd's own words become the error; whether trying again can help is its
+ * judgement, not ours. */
 static int
 failure_of(struct control *c, const struct frame *f, struct err *e)
 {
@@ -314,6 +325,7 @@ control_request(struct control *c, uint16_t type, const void *message,
 	return rc;
 }
 
+/* The contract is left zero: people may look with another one in hand. */
 static int
 say_hello(struct control *c, struct err *e)
 {
@@ -360,6 +372,8 @@ control_open(struct control *c, const struct args *a, struct err *e)
 	}
 	c->fd = connect_once(c);
 	if (c->fd < 0) {
+		/* Only now: a running ledgerd may own a folder that we
+		 * cannot look into. */
 		if (access(c->store, F_OK) != 0) {
 			return missing_store(c, e);
 		}
@@ -425,6 +439,7 @@ control_query(struct control *c, enum query_kind kind, const struct args *a,
 	for (size_t i = 0; rc == 0 && a->spec[i].name != NULL; i++) {
 		if (a->spec[i].kind == ARGS_FILTER && a->values[i] != NULL &&
 		    a->values[i][0] != '\0') {
+			/* 0.1.1 called the state of a proposal its status. */
 			rc = add_filter(&m.filters,
 			    strcmp(a->spec[i].name, "status") == 0 &&
 				    kind == QUERY_PROPOSALS

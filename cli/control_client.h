@@ -24,23 +24,30 @@ struct control {
 /*
  * Which store and contract: --store, SYNAPSOR_LOCAL_STORE, the contract's
  * storage.sqlite_path, else ./.countersign/local.db (./.synapsor/local.db when
- * that exists and the other does not).
+ * that exists and the other does not). Initialises *c. A missing contract is an
+ * error only when --config names one: looking at a ledger needs none.
  */
 int control_locate(struct control *c, const struct args *a, struct err *e);
 
-/* Locate, connect (starting a ledgerd if need be) and say HELLO. The store must
- * exist unless `create`. */
+/*
+ * Locate, connect (starting a ledgerd if need be) and say HELLO. The store must
+ * exist: a mistyped path must not make a new, empty ledger. After an error
+ * control_close is still due.
+ */
 int control_open(struct control *c, const struct args *a, struct err *e);
 void control_close(struct control *c);
 
 /*
- * Send one request and gather its whole DOCUMENT. CS_E_* with the ledger's
- * reason and message on failure. *out borrows from the connection's arena.
+ * Send one request and gather its whole DOCUMENT; one at a time. Waits up to
+ * three minutes. CS_E_UNAVAILABLE (retryable) or CS_E_DENIED with the ledger's
+ * reason and message when it refuses, CS_E_EOF with LEDGER_GONE when the answer
+ * did not come: then it is not known whether the request was done. *out borrows
+ * from the connection's arena.
  */
 int control_request(struct control *c, uint16_t type, const void *message,
     struct span *out, struct err *e);
 
-/* SHOW of one kind. */
+/* SHOW of one kind; `id` may be "latest" where that makes sense. */
 int control_show(struct control *c, enum show_kind kind, const char *id,
     struct span *out, struct err *e);
 
@@ -48,11 +55,15 @@ int control_show(struct control *c, enum show_kind kind, const char *id,
 int control_query(struct control *c, enum query_kind kind, const struct args *a,
     struct span *out, struct err *e);
 
-/* Start countersign-run in the background for `roles`; returns when it says
- * that it is ready. */
+/*
+ * Start countersign-run in the background for `roles` (comma-separated);
+ * returns when it says that it is ready, or CS_E_UNAVAILABLE after 15 s. It
+ * outlives this command and leaves when nobody needs it.
+ */
 int control_start(const struct control *c, const char *roles, struct err *e);
 
-/* The path of a program beside this one or in libexec. */
+/* The path of a program beside this one or in libexec, never from PATH: what
+ * is started here gets to see credentials. */
 int sibling_program(const char *name, char *out, size_t size, struct err *e);
 
 #endif

@@ -77,6 +77,7 @@ print_command_help(const struct command *c)
 	buf_clear(&out);
 }
 
+/* The row for the first word or two, and how many words it took. */
 static const struct command *
 find_command(int argc, char **argv, int *used)
 {
@@ -107,6 +108,7 @@ is_group(const char *word)
 	return false;
 }
 
+/* A group without a verb is a question: it gets the group's commands. */
 static int
 unknown_command(char **argv)
 {
@@ -124,6 +126,7 @@ unknown_command(char **argv)
 	return EXIT_NO_COMMAND;
 }
 
+/* Reason word first, for programs that read standard error. */
 static void
 print_error(const struct err *e)
 {
@@ -138,6 +141,8 @@ print_error(const struct err *e)
 	buf_clear(&out);
 }
 
+/* Anywhere before "--", also beside a mistake: help must not need correct
+ * arguments. */
 static bool
 asks_help(int argc, char **argv)
 {
@@ -160,6 +165,7 @@ run_command(const struct command *c, int argc, char **argv)
 	if (rc == 0) {
 		rc = c->run(&a, &e);
 	}
+	/* Negative is an error to explain; the rest are exit codes. */
 	if (rc < 0) {
 		print_error(&e);
 		return CS_EXIT_FAILED;

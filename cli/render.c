@@ -46,6 +46,8 @@ view_json(struct view *v, uint32_t node)
 	buf_putc(&v->out, '\n');
 }
 
+/* What a terminal would obey or hide is written out: a reviewer must see
+ * what is there, not what the model wants to be seen. */
 static const char *
 escaped(struct view *v, struct span raw)
 {
@@ -118,6 +120,8 @@ view_diff(struct view *v, uint32_t change_set, const char *indent)
 	key = patch + 1;
 	for (uint32_t i = 0; i < v->doc.nodes[patch].count; i++) {
 		struct span name = json_string(&v->doc, key, v->arena);
+		/* Column names come from the contract, where they are plain
+		 * identifiers. */
 		const char *column =
 		    arena_strndup(v->arena, name.ptr, name.len);
 		view_print(v, "%s%s: %s -> %s\n", indent, column,
@@ -136,6 +140,7 @@ view_fenced(struct view *v, const char *title, const char *text)
 	    title, text);
 }
 
+/* The columns that this proposal may change at all. */
 static void
 print_columns(struct view *v, uint32_t guards)
 {

@@ -76,6 +76,7 @@ become_child(const struct command *c, pid_t supervisor)
 		}
 		(void)setsid();
 	}
+	/* ledgerd talks over inherited Unix sockets only. */
 	if (c->loses_network) {
 		/* Needs root; without it seccomp and Landlock stand alone. */
 		(void)unshare(CLONE_NEWNET);
@@ -109,6 +110,8 @@ child_spawn(struct child *ch, struct command *c, struct err *e)
 	if (ch->pid < 0) {
 		rc = err_sys(e, "cannot fork");
 	}
+	/* Ours must go, or the end of the child would not show as end of
+	 * file. */
 	fd_close(&pair[1]);
 	ch->channel = pair[0];
 	if (rc == 0) {
@@ -135,6 +138,8 @@ explain_end(struct child *ch, struct err *e)
 	return err_set(e, CS_E_EOF, "CHILD_DIED", "%s while starting", text);
 }
 
+/* Wait for one word of the child. Anything else ends the start: it has no
+ * reason to say something out of turn. */
 static int
 await(struct child *ch, enum bootstrap_word word, struct bootstrap_packet *p,
     struct err *e)
@@ -169,6 +174,7 @@ child_deliver(struct child *ch, const struct run_secrets *s, struct err *e)
 	/* READY: undumpable. Before that a sibling could read its memory. */
 	int rc = await(ch, BOOT_READY, &p, e);
 
+	/* Each role gets its own names and no other. */
 	for (size_t i = 0; i < s->count && rc == 0; i++) {
 		if (s->list[i].role == ch->role && s->list[i].value != NULL) {
 			rc = bootstrap_send_secret(

@@ -43,10 +43,11 @@ void command_add_fd(
 void command_clear(struct command *c);
 
 /*
- * fork and exec with --bootstrap-fd; the child dies with us. Afterwards
- * child_deliver leads it to the point where it holds its secrets, and
- * child_await_confined to the point where it serves. Both take the child's own
- * words or its exit status into *e when it fails.
+ * fork and exec with --bootstrap-fd; the child dies with us. Adds that option
+ * to *c, whose last descriptor is then the channel. Afterwards child_deliver
+ * leads it to the point where it holds its secrets, and child_await_confined to
+ * the point where it serves; each waits up to BOOTSTRAP_TIMEOUT_MS. Both take
+ * the child's own words or its exit status into *e when it fails.
  */
 int child_spawn(struct child *ch, struct command *c, struct err *e);
 int child_deliver(struct child *ch, const struct run_secrets *s, struct err *e);

@@ -31,6 +31,7 @@
 #include "common/base/log.h"
 #include "common/contract/contract.h"
 
+/* Nothing is open and nothing runs: run_stop and run_clear work from here. */
 static void
 run_init(struct run *r)
 {

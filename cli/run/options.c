@@ -38,6 +38,7 @@ add_role(struct run_options *o, struct span name, struct err *e)
 	    e, CS_E_INVALID, NULL, "there is no role '%.*s'", SPAN_ARGS(name));
 }
 
+/* A comma-separated list replaces the default, which is all of them. */
 static int
 parse_roles(struct run_options *o, const char *text, struct err *e)
 {
@@ -82,6 +83,7 @@ take_flag(struct run_options *o, const char *arg)
 	return true;
 }
 
+/* Options with a value; the caller steps over it. */
 static int
 take_value(
     struct run_options *o, const char *arg, const char *value, struct err *e)

@@ -12,6 +12,7 @@ struct err;
 /* Most --mcpd-arg and most --mcpd-credential. */
 #define RUN_LIST_MAX 32
 
+/* In the order in which they are started. */
 enum run_role {
 	RUN_LEDGERD,
 	RUN_WRITERD,
@@ -37,7 +38,11 @@ extern const char run_usage[];
 
 const char *run_role_name(enum run_role role); /* "ledgerd" ... */
 
-/* Read argv, from which startup_harden took the common options. */
+/*
+ * Read argv, from which startup_harden took the common options. Texts stay
+ * borrowed from argv. CS_E_INVALID for anything unknown; run_options_clear is
+ * due in any case.
+ */
 int run_options_parse(
     struct run_options *o, int argc, char **argv, struct err *e);
 

@@ -65,6 +65,7 @@ give_to_ledgerd(
 	return 0;
 }
 
+/* The folder of the store itself, made when it is not there. */
 static int
 prepare_parent(const char *store, const struct identities *ids, struct err *e)
 {
@@ -138,6 +139,7 @@ rundir_lock(struct rundir *d, struct err *e)
 	if (d->lock_fd < 0) {
 		return err_sys(e, "cannot open %s/lock", d->path);
 	}
+	/* flock and not fcntl: the lock goes to ledgerd with the descriptor. */
 	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
 		return 0;
 	}
@@ -148,6 +150,8 @@ rundir_lock(struct rundir *d, struct err *e)
 	    "another instance owns the store behind %s", d->path);
 }
 
+/* Through our descriptor of the folder: short, and still the same folder
+ * when its path means another one. */
 static void
 socket_address(
     const struct rundir *d, const char *name, struct sockaddr_un *out)
@@ -163,6 +167,7 @@ static int
 set_socket_access(
     const struct rundir *d, const char *name, gid_t gid, struct err *e)
 {
+	/* Group before mode: at no moment is it open for a wrong group. */
 	if (gid != 0 &&
 	    fchownat(d->dir_fd, name, 0, gid, AT_SYMLINK_NOFOLLOW) != 0) {
 		return err_sys(e, "cannot change the group of %s", name);
@@ -222,6 +227,7 @@ rundir_connect(
 	return rc;
 }
 
+/* A regular file of exactly this owner; a FIFO must not block us. */
 static int
 read_key_file(const char *path, uid_t owner, struct buf *out, struct err *e)
 {
@@ -241,6 +247,11 @@ read_key_file(const char *path, uid_t owner, struct buf *out, struct err *e)
 	return rc;
 }
 
+/*
+ * Compare ledgerd's public key with the one that was first seen. ledgerd can
+ * write the file beside the store, but not the pinned copy: a writer that root
+ * starts does not change its idea of the signer because ledgerd says so.
+ */
 static int
 pin_key(
     const char *current, const char *pinned, uid_t ledgerd_uid, struct err *e)

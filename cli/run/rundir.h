@@ -27,11 +27,18 @@ struct rundir {
 	int lock_fd; /* holds the lock once rundir_lock succeeded */
 };
 
-/* Create what is missing and check owners and modes of what is there. */
+/*
+ * Create what is missing and check owners and modes of what is there:
+ * <store>.run/ must be ours and closed to others, or somebody could put a
+ * socket of his own where ours is expected. With separate users the store's
+ * folder is given to ledgerd when we made it, and must be its own when we did
+ * not. CS_E_DENIED names what to mend.
+ */
 int rundir_open(struct rundir *d, const char *store,
     const struct identities *ids, struct err *e);
 
-/* 0: ours. CS_E_STATE: another instance owns the store. */
+/* Try to own the store, without waiting. 0: ours, until the last process
+ * with d->lock_fd ends. CS_E_STATE: another instance owns it. */
 int rundir_lock(struct rundir *d, struct err *e);
 
 /*

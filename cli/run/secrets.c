@@ -13,6 +13,7 @@
 #include "common/proc/envclean.h"
 #include "common/proc/startup.h"
 
+/* A name once per role: the same variable may serve several sources. */
 static void
 add_name(struct run_secrets *s, const char *name, enum run_role role)
 {
@@ -29,6 +30,8 @@ add_name(struct run_secrets *s, const char *name, enum run_role role)
 	s->list[s->count++] = (struct run_secret){.name = name, .role = role};
 }
 
+/* The folder first: a file of the service manager is better kept than a
+ * variable. */
 static int
 resolve(struct run_secret *secret, const struct startup *startup, struct err *e)
 {
@@ -58,6 +61,8 @@ is_used_for_writing(const struct contract *c, const char *name)
 	return false;
 }
 
+/* By name, before any value is read. Without it mcpd would be handed what
+ * can write, and the whole arrangement would mean nothing. */
 static int
 check_separation(const struct run_secrets *s, const struct contract *c,
     bool accepts, struct err *e)
@@ -84,6 +89,7 @@ struct comparison {
 	const struct secret *other;
 };
 
+/* Inside secret_with: neither value leaves guarded memory. */
 static int
 compare_value(struct span value, void *context)
 {

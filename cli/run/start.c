@@ -22,12 +22,14 @@
 #define ATTACH_TIMEOUT_MS 5000
 #define ATTACH_RETRY_US   50000
 
+/* The users that packaging creates, one per role. */
 static const char *const users[RUN_ROLES] = {
     [RUN_LEDGERD] = "cs-ledgerd",
     [RUN_WRITERD] = "cs-writerd",
     [RUN_MCPD] = "cs-mcpd",
 };
 
+/* An ordinary user with that name. One with uid 0 would be no boundary. */
 static bool
 look_up_user(enum run_role role, uid_t *uid, gid_t *gid)
 {
@@ -75,6 +77,8 @@ find_identities(struct run *r, struct err *e)
 	return 0;
 }
 
+/* --libexec, our own folder (a build tree), or where packages put it. Never
+ * PATH: what is found here is handed credentials. */
 static int
 find_libexec(struct run *r, struct err *e)
 {
@@ -169,12 +173,15 @@ settle_roles(struct run *r)
 	if (!r->owns_store) {
 		role[RUN_LEDGERD] = false;
 	}
+	/* Without a write URL a writer could do nothing; and when another
+	 * instance owns the store, it has its own. */
 	if (!r->options.roles_given &&
 	    (!r->owns_store || !run_secrets_has(&r->secrets, RUN_WRITERD))) {
 		role[RUN_WRITERD] = false;
 	}
 }
 
+/* One NAME=value of our own environment, when it is set there. */
 static void
 add_env(const struct run *r, char **env, size_t *count, const char *name)
 {
@@ -215,6 +222,7 @@ context_env(const struct run *r)
 	return env;
 }
 
+/* A writer gets no tenant: it takes that from signed jobs. */
 static char **
 writer_env(const struct run *r)
 {
@@ -225,6 +233,8 @@ writer_env(const struct run *r)
 	return env;
 }
 
+/* What the command lines of the three have in common. No secret is ever an
+ * argument: /proc shows arguments to everybody. */
 static void
 command_begin(struct run *r, struct command *c, enum run_role role)
 {
@@ -255,6 +265,8 @@ launch(struct run *r, enum run_role role, struct command *c, struct err *e)
 	struct child *ch = &r->children[role];
 	int rc = child_spawn(ch, c, e);
 
+	/* All but the last, which is the channel's other end and closed
+	 * already. */
 	for (size_t i = 0; i + 1 < c->fd_count; i++) {
 		fd_close(&c->fds[i]);
 	}
@@ -280,6 +292,8 @@ static const struct listener_row listener_rows[] = {
     {"control", "control.sock"},
 };
 
+/* Make the three sockets. The group of each says who may connect, and the
+ * name under which ledgerd gets it says what he may ask for. */
 static int
 add_listeners(struct run *r, struct command *c, struct err *e)
 {
@@ -301,6 +315,7 @@ add_listeners(struct run *r, struct command *c, struct err *e)
 	return 0;
 }
 
+/* First: the others need somebody to say HELLO to. */
 static int
 start_ledgerd(struct run *r, struct err *e)
 {
@@ -334,6 +349,8 @@ connect_for(struct run *r, enum run_role role, const char *file, struct err *e)
 	return rundir_connect(&r->dir, file, &r->ledger_fd[role], e);
 }
 
+/* Before mcpd: by the time hostile input is read, the process that can write
+ * is undumpable and confined. */
 static int
 start_writerd(struct run *r, struct err *e)
 {
@@ -357,6 +374,7 @@ start_writerd(struct run *r, struct err *e)
 	return rc;
 }
 
+/* Last, with the client's stdin and stdout. */
 static int
 start_mcpd(struct run *r, struct err *e)
 {
@@ -435,6 +453,7 @@ release_stdio(struct err *e)
 	return 0;
 }
 
+/* For the command that started us in the background: it waits for it. */
 static void
 print_ready(const struct run *r)
 {
@@ -453,6 +472,7 @@ run_confine(struct run *r, struct err *e)
 	uint64_t keep = r->ids.are_separate ? 1ULL << CAP_KILL : 0;
 	int rc;
 
+	/* Every child has its own by now; ours were only in passing. */
 	run_secrets_clear(&r->secrets);
 	if (r->options.print_ready) {
 		print_ready(r);

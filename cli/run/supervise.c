@@ -12,6 +12,8 @@
 
 #define STOP_TIMEOUT_MS 5000
 
+/* Set by the handler, which only runs inside ppoll: signals are blocked
+ * everywhere else, so none is lost between the test and the wait. */
 static volatile sig_atomic_t stop_requested;
 
 static void
@@ -117,6 +119,8 @@ static bool
 judge_end(const struct run *r, enum run_role role, int *code_out)
 {
 	const struct child *ch = &r->children[role];
+	/* Where mcpd runs, the end of another one is an accident: it serves
+	 * a client that still talks. */
 	bool is_expected =
 	    ended_well(ch) && (role == RUN_MCPD || !r->options.role[RUN_MCPD]);
 	char text[128];
@@ -153,6 +157,7 @@ run_supervise(struct run *r)
 		}
 		is_over = judge_end(r, (enum run_role)role, &code);
 	}
+	/* Also after an accident: the others must not serve on their own. */
 	run_stop(r);
 	return code;
 }
