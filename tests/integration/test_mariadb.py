@@ -7,7 +7,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from mariadb import Mariadb  # noqa: E402
+from mariadb import ACCOUNTS, PASSWORD, Mariadb  # noqa: E402
 from postgres import wait_for  # noqa: E402
 from workspace import Workspace, contract  # noqa: E402
 
@@ -209,6 +209,20 @@ class Hanging(OnMariadb):
         self.assertEqual(mcp.close(), 0)
         with open(mcp.process.log_path) as log:
             self.assertNotIn("Sanitizer", log.read())
+
+
+class Login(OnMariadb):
+    """The driver loads what it needs for a login when the sandbox is closed already."""
+
+    def test_plugin_of_the_driver_is_loaded_inside_the_sandbox(self):
+        w = self.workspace("INSTALL SONAME 'auth_ed25519'", *(
+            "ALTER USER %s@'%%' IDENTIFIED VIA ed25519 USING PASSWORD('%s')" % (name, PASSWORD) for name in ACCOUNTS))
+        self.assertEqual(w.json("apply", w.approved())["status"], "applied")
+
+    def test_server_does_not_get_the_password_itself(self):
+        w = self.workspace("INSTALL SONAME 'auth_pam'", "CREATE USER IF NOT EXISTS clear@'%' IDENTIFIED VIA pam")
+        with w.client(env={"SHOP_READ_URL": self.server.url("shop", "clear")}) as mcp:
+            self.assertEqual(mcp.read("INV-3001")["error"]["code"], "TEMPORARILY_UNAVAILABLE")
 
 
 class Quoting(OnMariadb):
