@@ -64,6 +64,8 @@ arena_reset(struct arena *a)
 {
 	struct block *keep = a->head;
 
+	/* The newest is the largest: after a few requests one block does for
+	 * all. */
 	blocks_free(keep->next);
 	keep->next = NULL;
 	memset(keep->data, 0, keep->used);
@@ -78,6 +80,8 @@ arena_alloc(struct arena *a, size_t len)
 
 	cs_assert(len < SIZE_MAX - ALIGN);
 	len = (len + ALIGN - 1U) & ~(size_t)(ALIGN - 1U);
+	/* Blocks double up to 1 MiB; one large wish gets a block of its own
+	 * size. */
 	if (b->cap - b->used < len) {
 		size_t cap = b->cap < (1U << 20) ? b->cap * 2 : b->cap;
 		b = a->head = block_new(cap > len ? cap : len, b);

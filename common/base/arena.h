@@ -15,14 +15,18 @@ struct arena *arena_new(void);
 /* Free everything and set *a to NULL; NULL and pointer to NULL are fine. */
 void arena_free(struct arena **a);
 
-/* Forget everything but keep the first block for the next request. */
+/*
+ * Forget everything but keep the newest block for the next request. What was
+ * there is zeroed, so that nothing of one tenant's request shows in another's.
+ */
 void arena_reset(struct arena *a);
 
 /* Zeroed memory, aligned for any type; aborts when memory runs out. Callers
  * bound sizes that come from a peer before they ask. */
 void *arena_alloc(struct arena *a, size_t len);
 
-/* Zeroed array with overflow check. */
+/* Zeroed array; aborts on overflow. Bound a count that comes from a peer
+ * first. */
 void *arena_array(struct arena *a, size_t count, size_t size);
 
 /* NUL-terminated copy of `len` bytes. */

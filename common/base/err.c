@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
+/* By the negated code: the order is that of enum cs_error. */
 static const struct {
 	const char *name;
 	const char *text;
@@ -113,6 +114,7 @@ err_intern(const char *word, unsigned long len)
 			return words[i];
 		}
 	}
+	/* A peer that invents words must not make us remember them for ever. */
 	if (count == sizeof(words) / sizeof(words[0])) {
 		return "OTHER";
 	}

@@ -45,7 +45,8 @@ struct err {
 int err_set(struct err *e, int code, const char *reason, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Like err_set with CS_E_IO; appends the text of the current errno. */
+/* Like err_set with CS_E_IO; appends the text of the current errno, which is
+ * therefore read first: nothing may come between the call and this. */
 int err_sys(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -142,6 +142,8 @@ fd_read_rest(int fd, size_t max, struct buf *out, struct err *e)
 			return err_sys(e, "cannot read");
 		}
 		total += (size_t)n;
+		/* Counted and not taken from fstat: a file may grow while it
+		 * is read. */
 		if (total > max) {
 			return err_set(e, CS_E_TOO_LARGE, NULL,
 			    "more than %zu bytes", max);
@@ -177,6 +179,11 @@ int
 file_read_trusted(const char *path, size_t max, struct buf *out, struct err *e)
 {
 	struct stat st;
+	/*
+	 * The checks look at the descriptor that is read, so the path may be
+	 * exchanged in between; O_NONBLOCK because a FIFO would wait for a
+	 * writer.
+	 */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	int rc;
 
@@ -199,6 +206,7 @@ file_read_trusted(const char *path, size_t max, struct buf *out, struct err *e)
 	return rc;
 }
 
+/* A rename is on disk only when the folder is. */
 static int
 sync_folder(const char *path, struct err *e)
 {

@@ -11,6 +11,7 @@
 
 struct err;
 
+/* 0 or CS_E_IO; errno tells why. */
 int fd_set_nonblocking(int fd);
 int fd_set_cloexec(int fd, bool on);
 
@@ -19,7 +20,8 @@ void fd_close(int *fd);
 
 /*
  * Wait until `fd` is ready for `events` (poll's) or the monotonic deadline
- * passes: 0, CS_E_TIMEOUT or CS_E_IO. A deadline of -1 waits for ever.
+ * (clock_mono_ms) passes: 0, CS_E_TIMEOUT or CS_E_IO. A deadline of -1 waits
+ * for ever. Ready includes hung up: the read or write that follows tells.
  */
 int fd_wait(int fd, short events, int64_t deadline_ms);
 
@@ -40,7 +42,12 @@ int fd_read_rest(int fd, size_t max, struct buf *out, struct err *e);
 int file_read_trusted(
     const char *path, size_t max, struct buf *out, struct err *e);
 
-/* Replace `path` atomically (temporary file, fsync, rename, fsync folder). */
+/*
+ * Replace `path` atomically (temporary file, fsync, rename, fsync folder):
+ * after a crash there is the old file or the new one, never half of one. `mode`
+ * is set before the name is there, so a secret is at no moment readable by
+ * others.
+ */
 int file_write_atomic(
     const char *path, const void *data, size_t len, mode_t mode, struct err *e);
 

@@ -55,6 +55,7 @@ json_close(struct json_out *j, char bracket)
 {
 	cs_assert(j->depth > 0 && !j->after_key);
 	j->depth--;
+	/* Empty containers stay on one line, as JSON.stringify writes them. */
 	if (j->comma) {
 		new_line(j);
 	}
@@ -251,6 +252,8 @@ shortest_digits(double value, char digits[20], int *point)
 	char text[40] = "";
 	int count = 0;
 
+	/* The fewest digits that read back the same: what ECMAScript asks
+	 * for. */
 	for (int precision = 0; precision < 17; precision++) {
 		(void)snprintf(text, sizeof(text), "%.*e", precision, value);
 		if (strtod(text, NULL) == value) {
@@ -329,6 +332,7 @@ json_number_canonical(struct span raw, struct buf *out)
 	int64_t whole = 0;
 	double value;
 
+	/* Before any double: an int64 beyond 2^53 would be rounded. */
 	if (json_int64(raw, &whole) == 0) {
 		buf_printf(out, "%lld", (long long)whole);
 		return 0;

@@ -26,6 +26,8 @@ struct json_out {
 	bool after_key;
 };
 
+/* Start to append to `out`; what is in it stays in front. `out` must not be
+ * changed by others before the value is whole. */
 void json_begin(struct json_out *j, struct buf *out, unsigned indent);
 void json_open(struct json_out *j, char bracket);  /* '{' or '[' */
 void json_close(struct json_out *j, char bracket); /* '}' or ']' */

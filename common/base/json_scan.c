@@ -14,6 +14,8 @@ enum expect {
 	EXPECT_COMMA_OR_END
 };
 
+/* The state of one scan. `open` stands in for recursion, so that depth costs
+ * four bytes and not a stack frame. */
 struct scanner {
 	struct json_doc *doc;
 	struct arena *arena;
@@ -42,6 +44,8 @@ node_add(struct scanner *s, enum json_type type, size_t start, size_t len)
 		return err_set(s->err, CS_E_TOO_LARGE, "JSON_TOO_LARGE",
 		    "JSON: more than %u values", JSON_MAX_NODES);
 	}
+	/* Doubling leaves the old list in the arena: less than twice the
+	 * memory, bounded by JSON_MAX_NODES. */
 	if (doc->count == s->cap) {
 		uint32_t cap = s->cap == 0 ? 64 : s->cap * 2;
 		struct json_node *grown =
@@ -196,6 +200,7 @@ at(const struct scanner *s, const char *any)
 	       strchr(any, s->text[s->pos]) != NULL;
 }
 
+/* RFC 8259's grammar, and nothing of strtod's: no "+1", "01", "1." or "inf". */
 static int
 scan_number(struct scanner *s)
 {
@@ -312,6 +317,8 @@ check_duplicates(struct scanner *s, uint32_t object)
 	return 0;
 }
 
+/* A bracket must fit the innermost open container. Only now its length and
+ * end are known, and its keys can be compared. */
 static int
 close_container(struct scanner *s, char bracket)
 {
@@ -379,6 +386,7 @@ step_value(struct scanner *s, enum expect *expect)
 	return rc;
 }
 
+/* What stands between values: colon, comma, or the end of a container. */
 static int
 step_separator(struct scanner *s, enum expect *expect)
 {
@@ -427,6 +435,7 @@ json_scan(
 		return err_set(e, CS_E_TOO_LARGE, "JSON_TOO_LARGE",
 		    "JSON: too many bytes");
 	}
+	/* First, over everything: what follows only has to know ASCII. */
 	if (!utf8_is_valid(text)) {
 		return err_set(
 		    e, CS_E_INVALID, "JSON_NOT_UTF8", "JSON: not valid UTF-8");
@@ -557,6 +566,8 @@ json_int64(struct span raw, int64_t *out)
 	for (size_t i = negative ? 1 : 0; i < raw.len; i++) {
 		char c = raw.ptr[i];
 		if (c < '0' || c > '9' ||
+		    /* The comparison comes before the multiplication, so
+		     * nothing overflows. */
 		    value > (limit - (uint64_t)(c - '0')) / 10) {
 			return CS_E_INVALID;
 		}

@@ -55,7 +55,8 @@ int json_scan(
 /* Value of member `key` of object node `object`, or JSON_NONE. */
 uint32_t json_get(const struct json_doc *doc, uint32_t object, const char *key);
 
-/* The raw bytes of a node, exactly as they stand in the document. */
+/* The raw bytes of a node, exactly as they stand in the document: of a
+ * string with its quotes. What is signed or hashed is taken this way. */
 struct span json_raw(const struct json_doc *doc, uint32_t node);
 
 /* The decoded text of a string node; borrowed when it has no escapes. */
@@ -68,7 +69,8 @@ uint32_t json_get_type(const struct json_doc *doc, uint32_t object,
 struct span json_get_string(const struct json_doc *doc, uint32_t object,
     const char *key, struct arena *a);
 
-/* An integral JSON number as int64, exactly; CS_E_INVALID if it is not one. */
+/* An integral JSON number as int64, exactly; CS_E_INVALID if it is not one
+ * or does not fit. "1.0" and "1e2" are not integral here: the text counts. */
 int json_int64(struct span raw, int64_t *out);
 
 #endif

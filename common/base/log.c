@@ -28,6 +28,8 @@ log_event(enum log_level level, const char *event, const char *fmt, ...)
 	}
 	used = snprintf(line, sizeof(line) - 1, "<%u>%s: %s ", (unsigned)level,
 	    log_program, event);
+	/* A line that does not even fit its head is dropped: there is nobody
+	 * to tell. */
 	if (used < 0 || used >= (int)sizeof(line) - 1) {
 		return;
 	}

@@ -17,7 +17,11 @@ enum log_level {
 /* Name the program (borrowed, must stay) and choose what is written. */
 void log_init(const char *program, enum log_level most_verbose);
 
-/* Write `<level>program: event key=value ...` as one line. */
+/*
+ * Write `<level>program: event key=value ...` as one line, cut at 1 KiB. Text
+ * that somebody else chose goes inside quotes; control characters become '?'.
+ * Never a secret, never a row.
+ */
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

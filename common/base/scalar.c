@@ -11,6 +11,8 @@ scalar_equal(struct scalar a, struct scalar b)
 	       (a.kind == SCALAR_NULL || span_equal(a.text, b.text));
 }
 
+/* A number that came over the wire must be the very text that we would
+ * write, or its hash would differ from ours. */
 static bool
 is_canonical_number(struct span text)
 {

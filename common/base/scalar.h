@@ -27,18 +27,22 @@ struct named_scalar {
 	struct scalar value;
 };
 
+/* Same kind and same text: 1 and "1" differ, NULL equals NULL. Numbers are
+ * canonical, so equal numbers have equal texts. */
 bool scalar_equal(struct scalar a, struct scalar b);
 
 /* Is the text what the kind promises? For scalars that came over the wire. */
 bool scalar_is_valid(struct scalar s);
 
+/* Write the value as JSON of its kind; the text must be valid. */
 void scalar_put(struct json_out *j, struct scalar s);
 
 /* Write {"name":value,…}. */
 void scalars_put(
     struct json_out *j, const struct named_scalar *list, size_t count);
 
-/* A JSON scalar node; CS_E_INVALID for containers and infinite numbers. */
+/* A JSON scalar node; CS_E_INVALID for containers and infinite numbers. The
+ * text borrows from the document or lives in `a`. */
 int scalar_from_json(const struct json_doc *doc, uint32_t node, struct arena *a,
     struct scalar *out);
 

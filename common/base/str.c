@@ -87,6 +87,7 @@ utf8_sequence(struct span s, size_t pos)
 			return 0;
 		}
 	}
+	/* Overlong forms, surrogates, and what lies behind U+10FFFF. */
 	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
 	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) {
 		return 0;
@@ -117,6 +118,8 @@ utf8_next(struct span s, size_t *pos)
 	size_t len = utf8_sequence(s, *pos);
 	unsigned code;
 
+	/* One byte at a time, so that the valid text behind it is still
+	 * read. */
 	if (len == 0) {
 		(*pos)++;
 		return 0xfffd;
@@ -193,6 +196,8 @@ str_escape_for_people(struct buf *b, struct span s)
 			buf_printf(b, "\\x%02x", (unsigned char)s.ptr[start]);
 		} else if (is_invisible(c)) {
 			buf_printf(b, c > 0xffff ? "\\u{%x}" : "\\u%04x", c);
+			/* So that an escape that we wrote cannot be mistaken
+			 * for one in the text. */
 		} else if (c == '\\') {
 			buf_puts(b, "\\\\");
 		} else {

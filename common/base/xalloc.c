@@ -10,6 +10,7 @@ bug(const char *what, const char *file, int line)
 {
 	log_event(
 	    LOG_LEVEL_ERR, "bug", "broken=\"%s\" at=%s:%d", what, file, line);
+	/* No clean-up: what is broken must not write anything any more. */
 	abort();
 }
 

@@ -12,6 +12,8 @@ struct secret {
 	char data[];
 };
 
+/* Room for `cap` bytes and a NUL in pages that are locked, left out of core
+ * files, and followed by a guard page. */
 static struct secret *
 secret_alloc(size_t cap)
 {
@@ -58,6 +60,8 @@ secret_read(int fd, struct secret **out, struct err *e)
 		}
 		s->len += (size_t)n;
 	}
+	/* A value of just this length may have been cut: refuse it, a cut
+	 * credential only fails later and elsewhere. */
 	if (s->len == SECRET_MAX) {
 		secret_free(&s);
 		return err_set(e, CS_E_TOO_LARGE, NULL,

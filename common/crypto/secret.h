@@ -15,18 +15,24 @@ struct secret;
 /* A copy of `bytes`; the caller wipes the original. Aborts without memory. */
 struct secret *secret_new(struct span bytes);
 
-/* Read everything from fd (at most SECRET_MAX), one trailing newline dropped.
+/*
+ * Read everything from fd (less than SECRET_MAX bytes), one trailing newline
+ * dropped. CS_E_TOO_LARGE, CS_E_IO. The bytes go straight into guarded memory.
  */
 int secret_read(int fd, struct secret **out, struct err *e);
 
 /* Zero, free and set *s to NULL. */
 void secret_free(struct secret **s);
 
-/* Call fn with the content, NUL-terminated; the only way to read one. */
+/*
+ * Call fn with the content, NUL-terminated; the only way to read one. Returns
+ * what fn returns. fn must not keep the span or copy it to memory that is not
+ * wiped.
+ */
 int secret_with(
     const struct secret *s, int (*fn)(struct span, void *), void *context);
 
-/* Constant-time comparison. */
+/* Comparison in a time that depends on neither content nor length. */
 bool secret_equal(const struct secret *s, struct span candidate);
 
 #endif

@@ -66,6 +66,7 @@ sign_dsse(const struct sign_key *k, const char *type, struct span body,
 	buf_clear(&pae);
 }
 
+/* For writers, who verify, and for people who compare. */
 static int
 write_public(const char *path, const struct sign_key *k, struct err *e)
 {

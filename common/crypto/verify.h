@@ -24,7 +24,11 @@ struct err;
 /* PAE: "DSSEv1" SP len(type) SP type SP len(body) SP body. */
 void dsse_pae(const char *type, struct span body, struct buf *out);
 
-/* 0 or CS_E_INTEGRITY. */
+/*
+ * 0, or CS_E_INTEGRITY when this key did not sign exactly these bytes as a
+ * document of this type. All of it may be untrusted but the key: verify first,
+ * parse afterwards.
+ */
 int verify_dsse(const uint8_t public_key[PUBLIC_KEY_LEN], const char *type,
     struct span body, const uint8_t signature[SIGNATURE_LEN]);
 

@@ -105,6 +105,7 @@ bootstrap_send_secret(
 	return secret_with(value, send_value, &o);
 }
 
+/* "<name>\0<value>". The name is compared later with what was asked for. */
 static int
 parse_secret(struct bootstrap_packet *packet, struct span body, struct err *e)
 {
@@ -134,6 +135,10 @@ parse_text(struct bootstrap_packet *packet, struct span body, struct err *e)
 	return 0;
 }
 
+/*
+ * The word, then a space, then what belongs to it (untrusted both ways: a child
+ * may be taken over, and the descriptor was only named on a command line).
+ */
 static int
 parse_packet(struct bootstrap_packet *packet, struct span raw, struct err *e)
 {
@@ -184,6 +189,8 @@ bootstrap_recv(
 	} else {
 		rc = parse_packet(packet, (struct span){raw, (size_t)n}, e);
 	}
+	/* It may have been a secret; the copy that counts is in guarded
+	 * memory. */
 	explicit_bzero(raw, sizeof(raw));
 	return rc;
 }

@@ -42,10 +42,13 @@ struct bootstrap_packet {
 /* Make the pair; both ends are close-on-exec. */
 int bootstrap_pair(int fds[2], struct err *e);
 
-/* Send anything but a secret; `text` may be NULL and is cut if too long. */
+/* Send anything but a secret; `text` may be NULL and is cut if too long.
+ * CS_E_EOF: the other side is gone. */
 int bootstrap_send(
     int fd, enum bootstrap_word word, const char *text, struct err *e);
 
+/* Send one credential straight out of guarded memory. CS_E_TOO_LARGE for a
+ * value over SECRET_MAX or a name over BOOTSTRAP_NAME_MAX. */
 int bootstrap_send_secret(
     int fd, const char *name, const struct secret *value, struct err *e);
 

@@ -12,6 +12,7 @@
 #include "common/crypto/secret.h"
 #include "common/proc/bootstrap.h"
 
+/* A name comes from the contract: it must not lead out of the folder. */
 static bool
 is_file_name(const char *name)
 {

@@ -27,7 +27,11 @@ int credential_from_folder(
 int credentials_from_folder(
     const char *folder, struct credential *list, size_t count, struct err *e);
 
-/* Say READY, receive until GO. A name that is not in the list is an error. */
+/*
+ * Say READY, receive until GO, at most BOOTSTRAP_TIMEOUT_MS. A name that is not
+ * in the list, or comes twice, is an error: the supervisor and we disagree
+ * about what we are. Values that came before are kept; the caller clears them.
+ */
 int credentials_from_channel(
     int fd, struct credential *list, size_t count, struct err *e);
 

@@ -47,6 +47,7 @@ env_snapshot_take(void)
 	}
 	(void)clearenv(); // NOLINT(concurrency-*)
 	snapshot->block = secret_new((struct span){copy, at});
+	/* The copy was ordinary memory: only the guarded block may stay. */
 	explicit_bzero(copy, total);
 	free(copy);
 	return snapshot;

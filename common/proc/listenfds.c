@@ -38,6 +38,11 @@ check_listening(int fd, struct err *e)
 	return fd_set_cloexec(fd, true);
 }
 
+/*
+ * One name, one descriptor, both new. Everything that does not fit ends the
+ * start: a listener that is served under the wrong name is authority for the
+ * wrong peer.
+ */
 static int
 add_entry(struct listen_fds *l, const char *const *allowed, struct span name,
     int fd, struct err *e)
@@ -86,6 +91,7 @@ listenfds_add(struct listen_fds *l, const char *const *allowed,
 	    (struct span){text, (size_t)(equals - text)}, (int)fd, e);
 }
 
+/* systemd's names, separated by ':', for descriptors from 3 on. */
 static int
 add_names(struct listen_fds *l, const char *const *allowed, const char *names,
     long long count, struct err *e)

@@ -20,6 +20,8 @@ notify_open(const char *address, int *fd_out, struct err *e)
 		return err_set(e, CS_E_INVALID, NULL, "bad NOTIFY_SOCKET");
 	}
 	memcpy(sun.sun_path, address, len);
+	/* An abstract address: its first byte is NUL, its length says where
+	 * it ends. */
 	if (sun.sun_path[0] == '@') {
 		sun.sun_path[0] = '\0';
 	}

@@ -17,6 +17,7 @@ proc_make_undumpable(struct err *e)
 {
 	const struct rlimit none = {0, 0};
 
+	/* Asked for, then looked at: everything that follows relies on it. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
 	    prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0) {
 		return err_sys(e, "cannot become undumpable");
@@ -89,6 +90,8 @@ privdrop_to_user(const char *name, struct err *e)
 	uid_t uid = pw->pw_uid;
 	gid_t gid = pw->pw_gid;
 	drop_bounding_set(0); /* while CAP_SETPCAP is still there */
+	/* Groups, then gid, then uid: without uid 0 the first two cannot be
+	 * changed any more. */
 	if (setgroups(1, &gid) != 0 || setresgid(gid, gid, gid) != 0 ||
 	    setresuid(uid, uid, uid) != 0) {
 		return err_sys(e, "cannot become user %s", name);

@@ -117,6 +117,7 @@ handled_by(int abi, enum proc_role role, const struct confine *c)
 	return a;
 }
 
+/* An older kernel refuses a structure with fields that it does not know. */
 static size_t
 attr_size(int abi)
 {
@@ -126,6 +127,8 @@ attr_size(int abi)
 	return abi < 6 ? 16 : sizeof(struct ruleset_attr);
 }
 
+/* Give one file or folder back. A file gets no rights of folders: the kernel
+ * would refuse the whole rule. */
 static int
 add_path(
     int ruleset, const struct path_rule *rule, uint64_t handled, struct err *e)
@@ -214,6 +217,7 @@ add_rules(int ruleset, enum proc_role role, const struct confine *c,
 	return rc;
 }
 
+/* What this kernel leaves open is said, so that nobody counts on it. */
 static void
 note_missing(int abi, struct buf *missing)
 {

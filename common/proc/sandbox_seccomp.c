@@ -102,6 +102,8 @@ emit_prologue(struct program *p)
 	emit_verdict(p, V_KILL);
 	emit_load(p, OFFSET_NR);
 #ifdef X32_BIT
+	/* The x32 calls come in under the same architecture with this bit
+	 * set. */
 	emit_jump(p, BPF_JGE, X32_BIT, 0, 1);
 	emit_verdict(p, V_KILL);
 #endif
@@ -121,6 +123,8 @@ sandbox_seccomp(enum proc_role role, bool needs_unix_socket, struct err *e)
 	}
 	emit_verdict(p, rules.otherwise);
 	struct sock_fprog prog = {.len = p->len, .filter = p->code};
+	/* TSYNC: should a thread exist in spite of the check, it is confined
+	 * too. */
 	long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 	    SECCOMP_FILTER_FLAG_TSYNC, &prog);
 	int saved = errno;

@@ -400,6 +400,11 @@ seccomp_rules_of(enum proc_role role, bool needs_unix_socket)
 	const struct rule_table *sockets =
 	    needs_unix_socket ? &inet_unix : &inet;
 
+	/*
+	 * The order of tables is the order of rules. Daemons that never meet a
+	 * database driver get a list of what is allowed; the others, whose
+	 * libraries we do not know in full, get a list of what is not.
+	 */
 	switch (role) {
 	case PROC_LEDGERD:
 		return (struct role_rules){

@@ -161,6 +161,8 @@ take_inheritance(struct startup *s, int *argc, char **argv, struct err *e)
 		    &s->listeners, s->listen_names, s->env, e);
 	}
 	if (rc == 0) {
+		/* After the options, which name what stays; before the first
+		 * thing that we open ourselves. */
 		rc = startup_close_others(s, e);
 	}
 	return rc == 0 ? open_notify(s, e) : rc;
@@ -200,6 +202,8 @@ int
 startup_credentials(
     struct startup *s, struct credential *list, size_t count, struct err *e)
 {
+	/* Never both: under countersign-run a folder in the environment is
+	 * not ours to read. */
 	if (s->bootstrap_fd >= 0) {
 		return credentials_from_channel(
 		    s->bootstrap_fd, list, count, e);
@@ -282,6 +286,7 @@ startup_confine(struct startup *s, const struct confine *c, struct err *e)
 	struct err local = {0};
 	int rc = check_single_thread(&local);
 
+	/* Also on failure: what was not asked for by now is not needed. */
 	env_snapshot_free(&s->env);
 	if (rc == 0) {
 		rc = set_limits(s, &local);

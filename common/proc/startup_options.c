@@ -52,6 +52,7 @@ find_option(const struct startup *s, const char *arg)
 	return NULL;
 }
 
+/* A descriptor by number: open, not one of the first three, named once. */
 static int
 take_fd(int *field, const char *name, const char *text, struct err *e)
 {
@@ -134,6 +135,7 @@ startup_close_others(const struct startup *s, struct err *e)
 	for (size_t i = 0; i < s->listeners.count; i++) {
 		keep[count++] = s->listeners.entries[i].fd;
 	}
+	/* Sorted, so that the gaps between what stays are closed one by one. */
 	qsort(keep, count, sizeof(keep[0]), compare_ints);
 	for (size_t i = 0; i < count; i++) {
 		unsigned fd = (unsigned)keep[i];
