@@ -16,6 +16,8 @@ proposal_of(const struct args *a)
 	return named != NULL ? named : a->word_count == 1 ? a->words[0] : NULL;
 }
 
+/* Milliseconds to wait for the receipt. ledgerd waits at most two minutes,
+ * whatever is asked for; the job goes on in any case. */
 static int
 wait_of(const struct args *a, uint32_t *out, struct err *e)
 {
@@ -38,6 +40,8 @@ release(struct control *c, const struct msg_apply *m, struct span *answer,
 {
 	int rc = control_request(c, MSG_APPLY, m, answer, e);
 
+	/* Only for this one reason, which says that nothing was released: no
+	 * other request is sent twice without a person. */
 	if (rc == CS_E_UNAVAILABLE && strcmp(err_reason(e), "NO_WRITER") == 0) {
 		rc = control_start(c, "writerd", e);
 		if (rc == 0) {
@@ -59,6 +63,7 @@ static const struct {
     {"outcome_unknown", "Guarded writeback: the outcome is not known."},
 };
 
+/* A dry run that passed must not be titled as a change. */
 static const char *
 title_of(const char *status, bool dry_run)
 {

@@ -141,6 +141,7 @@ print_row(struct view *v, uint32_t row)
 	}
 }
 
+/* What was read, when, for whom, and to which proposal it led. */
 static void
 print_evidence(struct view *v)
 {
@@ -236,6 +237,7 @@ cmd_receipts_list(const struct args *a, struct err *e)
 	return run_listing(&l, a, e);
 }
 
+/* One receipt: what a writer said, beside what the ledger made of it. */
 static void
 print_receipt(struct view *v)
 {

@@ -57,6 +57,8 @@ cmd_mcp_serve(const struct args *a, struct err *e)
 		return err_set(e, CS_E_UNSUPPORTED, "USAGE",
 		    "--transport %s: this version serves stdio", transport);
 	}
+	/* Everything that can fail is tried before execv: afterwards
+	 * standard output belongs to the protocol. */
 	rc = sibling_program("countersign-run", program, sizeof(program), e);
 	if (rc == 0) {
 		rc = control_locate(&c, a, e);

@@ -10,6 +10,7 @@
 #include "common/base/people.h"
 #include "common/base/str.h"
 
+/* Exactly one word, or a usage error that says which. */
 static int
 want_word(const struct args *a, const char *what, struct err *e)
 {

@@ -217,6 +217,8 @@ control_start(const struct control *c, const char *roles, struct err *e)
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		return err_sys(e, "pipe");
 	}
+	/* Without a log it still starts; it is only harder to say why it did
+	 * not. */
 	log = open_log(c, &log_start);
 	pid = fork();
 	if (pid == 0) {
@@ -309,6 +311,8 @@ control_request(struct control *c, uint16_t type, const void *message,
 		if (rc != 0) {
 			break;
 		}
+		/* Also in the middle of a document: what came before is not
+		 * shown. */
 		if ((f.flags & FRAME_ERROR) != 0) {
 			rc = failure_of(c, &f, e);
 		} else if (f.type != MSG_DOCUMENT ||

@@ -12,6 +12,7 @@
 struct arena;
 struct err;
 
+/* One connection, for one command. Answers and paths live in its arena. */
 struct control {
 	int fd;
 	uint32_t next_id;
@@ -51,7 +52,7 @@ int control_request(struct control *c, uint16_t type, const void *message,
 int control_show(struct control *c, enum show_kind kind, const char *id,
     struct span *out, struct err *e);
 
-/* QUERY with the command's filter flags. */
+/* QUERY with the command's filter flags and --limit (at most 200). */
 int control_query(struct control *c, enum query_kind kind, const struct args *a,
     struct span *out, struct err *e);
 

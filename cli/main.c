@@ -36,6 +36,7 @@ usage_line(const struct command *c, struct buf *out)
 	    c->words[0] != '\0' ? " " : "", c->words);
 }
 
+/* All commands, or those of one group. */
 static void
 print_help(const char *group, int fd)
 {
@@ -193,6 +194,8 @@ main(int argc, char **argv)
 		return CS_EXIT_OK;
 	}
 	c = find_command(argc, argv, &used);
+	/* Before anything is done: asking what a command would do does not
+	 * do it. */
 	if (asks_help(argc, argv)) {
 		if (c != NULL) {
 			print_command_help(c);

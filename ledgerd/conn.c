@@ -14,6 +14,7 @@
 #define READ_CHUNK     65536U
 #define DOCUMENT_CHUNK 262144U
 
+/* Role and uid only: what a peer said is not for the log. */
 static void
 log_peer(const struct conn *c, const char *event, const char *why)
 {
@@ -135,6 +136,8 @@ set_deadline(struct conn *c)
 	}
 }
 
+/* Also for a HELLO that does not come: a silent stranger holds a slot for
+ * five seconds. */
 static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
@@ -365,6 +368,7 @@ conn_open(struct ledger *l, int fd, enum proto_role role)
 	c->deadline = evtimer_new(l->base, on_deadline, c);
 	c->claim_timer = evtimer_new(l->base, on_claim_timeout, c);
 	cs_assert(c->on_read && c->on_write && c->deadline && c->claim_timer);
+	/* From here on conn_close is what ends it, and every list knows it. */
 	TAILQ_INSERT_TAIL(&l->conns, c, link);
 	l->conn_count++;
 	(void)event_add(c->on_read, NULL);

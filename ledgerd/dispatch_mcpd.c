@@ -87,6 +87,7 @@ propose_checked(struct ledger *l, const struct msg_call *m, struct call *call,
 	return rc;
 }
 
+/* Checked, recorded, then answered with what the ledger holds. */
 static void
 on_propose(struct conn *c, uint32_t id, const void *message)
 {

@@ -162,6 +162,8 @@ put_proposal_row(
 	return rc;
 }
 
+/* The writer's own bytes, as event and row have them, and what we know of
+ * it. */
 int
 put_receipt_row(
     struct ledger *l, struct json_out *j, sqlite3_stmt *st, struct err *e)
@@ -257,6 +259,7 @@ static const struct part part_decisions = {"decisions",
     " ORDER BY decision_id",
     put_decision_row};
 
+/* Several lists of one proposal, each as a member of the open object. */
 static int
 put_parts(struct ledger *l, struct json_out *j, const struct part *const *parts,
     struct span proposal_id, struct err *e)
@@ -281,6 +284,8 @@ load_checked(
 	return rc != 0 ? rc : proposal_check(p, l->scratch, &cs, e);
 }
 
+/* A proposal with all that is known about it, in one document: a reviewer
+ * must not need a second look at a moment when things are different. */
 static int
 show_proposal(
     struct ledger *l, struct span id, struct json_out *j, struct err *e)
@@ -350,6 +355,8 @@ show_one(struct ledger *l, struct json_out *j, const struct part *what,
 	return rc;
 }
 
+/* Found by the number inside its id; the whole id must then be the row's
+ * own. */
 static int
 show_evidence(
     struct ledger *l, struct span id, struct json_out *j, struct err *e)
@@ -403,6 +410,7 @@ put_envelope_row(
 	return 0;
 }
 
+/* The last job that was made, in a form that other tools can verify. */
 static int
 show_job(struct ledger *l, struct span id, struct json_out *j, struct err *e)
 {
@@ -414,6 +422,7 @@ show_job(struct ledger *l, struct span id, struct json_out *j, struct err *e)
 	return show_one(l, j, &one, id, e);
 }
 
+/* Answering at all is the health; the rest helps to compare processes. */
 static int
 show_health(struct ledger *l, struct span id, struct json_out *j, struct err *e)
 {
@@ -481,6 +490,7 @@ owns_evidence(struct ledger *l, const struct msg_resource *m, struct err *e)
 	return owns;
 }
 
+/* "latest" is for people: for a model it would name somebody else's. */
 static bool
 owns_proposal(struct ledger *l, const struct msg_resource *m, struct err *e)
 {

@@ -14,7 +14,10 @@
 int document_show(
     struct ledger *l, const struct msg_show *m, struct buf *out, struct err *e);
 
-/* QUERY: lists, newest first; unknown filters are INVALID_FILTER. */
+/*
+ * QUERY: lists, newest first, at most 200. Keys and values of `m` are
+ * untrusted; unknown filters are INVALID_FILTER. `out` gets {"<kind>": [...]}.
+ */
 int document_query(struct ledger *l, const struct msg_query *m, struct buf *out,
     struct err *e);
 
@@ -27,6 +30,9 @@ int document_resource(struct ledger *l, const struct msg_resource *m,
     struct buf *out, struct err *e);
 
 /* Pieces shared by the files behind this header. */
+
+/* `key`: the time as ISO 8601 with milliseconds, 0.1.1's form; the ledger
+ * itself has microseconds. */
 void put_time(struct json_out *j, const char *key, int64_t time_us);
 /* The proposal as 0.1.1 shows it; `p` has been checked. For a model without
  * guards and hidden columns. */
@@ -66,7 +72,8 @@ int put_replay_row(
 	"event_id, proposal_id, evidence_id, tenant, capability, object_id," \
 	" body, at_us"
 
-/* Prepare on the read-only connection. */
+/* Prepare on the read-only connection. `sql` is a text of ours; values of a
+ * request are bound. The caller finalizes *out, also after an error. */
 int reader_prepare(
     struct ledger *l, const char *sql, sqlite3_stmt **out, struct err *e);
 

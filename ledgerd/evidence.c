@@ -114,6 +114,7 @@ put_qualified_table(
 				 r->cap->table));
 }
 
+/* Whose record this is, and about which object. */
 static void
 put_scope(struct json_out *j, const struct read_event *r)
 {
@@ -172,6 +173,8 @@ put_row(struct json_out *j, const struct read_event *r)
 	json_close(j, '}');
 }
 
+/* The source's row as 0.1.1 names it: where it was, whose, and what was
+ * read. */
 static void
 put_item(struct json_out *j, const struct read_event *r)
 {
@@ -230,6 +233,7 @@ statement_template(const struct read_event *r)
 	if (r->cap->tenant_key != NULL) {
 		buf_printf(&text, " AND %s = ?", r->cap->tenant_key);
 	}
+	/* Two and not one, so that a key that is not unique is noticed. */
 	buf_puts(&text, " LIMIT 2");
 	copy = arena_strndup(r->arena, text.data, text.len);
 	buf_clear(&text);

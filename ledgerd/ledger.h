@@ -23,6 +23,8 @@ struct reviewer {
 	int64_t uid; /* -1: no such user here */
 };
 
+/* One per process. Everything runs in one loop without threads, so nothing
+ * in here needs a lock, and a handler sees no other at work. */
 struct ledger {
 	struct event_base *base;
 	const struct contract *contract;

@@ -39,6 +39,7 @@ listeners_open(struct ledger *l, const struct listen_fds *fds, struct err *e)
 {
 	for (size_t i = 0; i < 3; i++) {
 		int fd = listenfds_get(fds, listener_names[i]);
+		/* Only control has to be there, see below. */
 		if (fd < 0) {
 			continue;
 		}

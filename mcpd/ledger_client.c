@@ -29,6 +29,8 @@
 #define READ_CHUNK    65536U
 #define DOCUMENT_MAX  ((size_t)16 << 20)
 
+/* One message and who waits for its answer. `frame` is encoded at once,
+ * because the message's spans end with the call. */
 struct ledger_call {
 	TAILQ_ENTRY(ledger_call) link;
 	uint32_t id;
@@ -507,6 +509,8 @@ take_frames(struct ledger_client *c)
 			rc = take_frame(c, &f) == 0 ? 1 : CS_E_PROTOCOL;
 		}
 	} while (rc > 0);
+	/* Where one frame ends is known only as long as every frame is
+	 * sound. */
 	if (rc < 0) {
 		give_up(c, "bad frame");
 		return;
@@ -574,6 +578,7 @@ say_hello(struct ledger_client *c)
 	struct ledger_waiter nobody = {NULL, NULL, NULL};
 
 	memcpy(hello.contract, c->contract->digest, sizeof(hello.contract));
+	/* It is small and ours: it always fits. */
 	cs_assert(submit(c, MSG_HELLO, &hello, nobody) == 0);
 }
 

@@ -40,6 +40,7 @@
 
 #define DRAIN_SECONDS 15
 
+/* Everything that main built and release frees again. */
 struct daemon {
 	struct startup startup;
 	struct event_base *base;
@@ -212,6 +213,8 @@ confine(struct daemon *d, struct err *e)
 	    .needs_unix_socket = s->needs_unix_socket};
 	int rc = startup_confine(&d->startup, &c, e);
 
+	/* Said in the log, too: who reads only that must not think that it
+	 * is whole. */
 	if (rc == 0 && d->startup.degraded.len > 0) {
 		log_event(LOG_LEVEL_WARN, "reduced_isolation", "missing=\"%s\"",
 		    buf_text(&d->startup.degraded));

@@ -30,11 +30,12 @@ struct server {
 	unsigned spare_count;
 };
 
-/* An empty arena, and back again. */
+/* An empty arena, and back again: giving it back ends everything in it. */
 struct arena *server_take_arena(struct server *s);
 void server_give_arena(struct server *s, struct arena *a);
 
-/* The reader of a capability's source, or NULL. */
+/* The reader of a capability's source; NULL when it has no credential here
+ * or no driver in this build. */
 struct reader *server_reader(
     const struct server *s, const struct contract_capability *cap);
 

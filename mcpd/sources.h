@@ -31,8 +31,9 @@ void sources_init(struct sources *s, const struct contract *c);
 
 /*
  * Make the readers; SQLite files are opened here, before the sandbox closes.
- * A source without its credential is logged and stays NULL, so that calls on
- * it are refused. CS_E_CONFIG or CS_E_UNAVAILABLE otherwise.
+ * Servers are connected to later, in the loop. Fills paths and ports for the
+ * sandbox. A source without its credential is logged and stays NULL, so that
+ * calls on it are refused. CS_E_CONFIG or CS_E_UNAVAILABLE otherwise.
  */
 int sources_open(struct sources *s, struct event_base *base, struct err *e);
 

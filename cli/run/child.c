@@ -130,6 +130,7 @@ explain_end(struct child *ch, struct err *e)
 {
 	char text[128];
 
+	/* A second to become a zombie: the channel closes a little earlier. */
 	if (fd_wait(ch->pidfd, POLLIN, clock_mono_ms() + 1000) != 0) {
 		return e->code;
 	}
@@ -201,6 +202,7 @@ child_await_confined(struct child *ch, struct err *e)
 void
 child_signal(const struct child *ch, int sig)
 {
+	/* Through the pidfd: a pid could be somebody else's by now. */
 	if (ch->pidfd >= 0) {
 		(void)syscall(SYS_pidfd_send_signal, ch->pidfd, sig, NULL, 0);
 	}

@@ -57,6 +57,7 @@ run_clear(struct run *r)
 	startup_clear(&r->startup);
 }
 
+/* Start, give everything up, wait. A start that fails ends what it started. */
 static int
 run_all(struct run *r, struct err *e)
 {

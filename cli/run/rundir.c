@@ -23,6 +23,8 @@
 static int
 make_folders(char *path, mode_t mode, bool *made_out, struct err *e)
 {
+	/* Folders on the way are made private as well; those that are there
+	 * stay as they are. */
 	for (char *slash = strchr(path + 1, '/'); slash != NULL;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
@@ -217,6 +219,8 @@ rundir_connect(
 	socket_address(d, name, &sun);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0) {
 		rc = err_sys(e, "cannot connect to %s/%s", d->path, name);
+		/* No socket, or one that nobody listens on any more: both
+		 * may pass. */
 		if (e->saved_errno == ECONNREFUSED ||
 		    e->saved_errno == ENOENT) {
 			rc = e->code = CS_E_UNAVAILABLE;

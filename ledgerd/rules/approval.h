@@ -18,6 +18,8 @@ struct person {
 	bool is_owner;
 };
 
+/* The person behind a uid of the kernel: the reviewer whom start-up found
+ * for it, else the store's owner, else "uid-N". Always fills *out. */
 void person_of(const struct ledger *l, int64_t uid, struct person *out);
 
 /*

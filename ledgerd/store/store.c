@@ -181,6 +181,7 @@ bind_one(sqlite3_stmt *st, int at, char type, va_list *ap)
 	}
 }
 
+/* SQLite's result as it is; an error also with its words in *e. */
 static int
 stmt_step(struct store *s, enum stmt_id id, struct err *e)
 {

@@ -150,6 +150,7 @@ take_args(struct call *c, uint32_t object)
 	uint32_t count = object == JSON_NONE ? 0 : doc->nodes[object].count;
 	uint32_t node = object + 1;
 
+	/* The scanner has bounded the count already. */
 	c->args.items = arena_array(a, count + 1, sizeof(*c->args.items));
 	c->args.count = count;
 	for (uint32_t i = 0; i < count; i++) {
@@ -234,6 +235,8 @@ on_stored(void *context, const struct ledger_reply *reply)
 		/* ledgerd records its own refusals. */
 		log_event(LOG_LEVEL_NOTICE, "call_refused",
 		    "capability=%s reason=%s", c->cap->name, reply->error);
+		/* A refusal by ledgerd is final; only an unavailable ledger
+		 * may pass. */
 		answer_error(
 		    c, reply->retryable
 			   ? error_ledger_unavailable()
@@ -324,6 +327,7 @@ run(struct call *c, uint32_t arguments)
 	const struct server *s = c->request->server;
 	struct err e = {0};
 
+	/* Only names that were shown exist: the table is the whole surface. */
 	c->cap = tools_find(s->tools, c->tool);
 	if (c->cap == NULL) {
 		refuse(c, "MCP_TOOL_NOT_FOUND",

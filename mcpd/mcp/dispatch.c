@@ -24,6 +24,8 @@ on_initialize(struct request *r)
 		    span_of(""));
 		return;
 	}
+	/* The last one counts: clients probe with one version and stay with
+	 * another. */
 	r->session->version =
 	    era_negotiate(json_string(&r->doc, asked, r->arena));
 	j = reply_begin(r);
@@ -111,6 +113,8 @@ dispatch_request(struct request *r, struct span method)
 		if (!span_is(method, methods[i].name)) {
 			continue;
 		}
+		/* Only for methods that exist: an unknown one is told as
+		 * such first. */
 		if (era.era == ERA_UNSUPPORTED) {
 			refuse_version(r, era.requested);
 		} else {

@@ -48,6 +48,8 @@ era_of(const struct json_doc *doc, uint32_t params, struct arena *a)
 	if (params != JSON_NONE) {
 		meta = json_get_type(doc, params, "_meta", JSON_OBJECT);
 	}
+	/* By the member's presence: any value there means that the sender
+	 * counts on per-request rules that we do not have. */
 	if (meta != JSON_NONE &&
 	    json_get(doc, meta, VERSION_KEY) != JSON_NONE) {
 		era.era = ERA_UNSUPPORTED;

@@ -28,9 +28,11 @@ struct era {
 	struct span requested; /* the version named in _meta, if any */
 };
 
-/* The version to answer to `initialize`: the same if known, else our latest. */
+/* The version to answer to `initialize`: the same if known, else our latest;
+ * the client decides whether it can go on with that. */
 enum mcp_version era_negotiate(struct span requested);
 
+/* The date by which a revision goes. */
 const char *era_version_name(enum mcp_version version);
 
 /* Must a batch be served? Only 2025-03-26 has them. */

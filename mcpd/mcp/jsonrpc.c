@@ -57,6 +57,7 @@ rpc_id_is_valid(const struct json_doc *doc, uint32_t node)
 {
 	struct span raw = json_raw(doc, node);
 
+	/* It is kept and sent back: a client must not choose how much. */
 	if (raw.len > RPC_ID_MAX) {
 		return false;
 	}

@@ -36,8 +36,9 @@ struct rpc_message {
 };
 
 /*
- * Scan a whole text. 0, or the JSON-RPC code to answer: RPC_PARSE_ERROR, or
- * RPC_INVALID_REQUEST for duplicate keys and exceeded limits.
+ * Scan a whole text (untrusted; must stay as long as *doc). 0, or the JSON-RPC
+ * code to answer: RPC_PARSE_ERROR, or RPC_INVALID_REQUEST for duplicate keys
+ * and exceeded limits.
  */
 int rpc_scan(struct json_doc *doc, struct span text, struct arena *a);
 
@@ -49,7 +50,8 @@ struct rpc_message rpc_classify(
 /* Is the raw token a string or an integer of at most RPC_ID_MAX bytes? */
 bool rpc_id_is_valid(const struct json_doc *doc, uint32_t node);
 
-/* Cut text to at most `max` bytes without splitting a character. */
+/* Cut valid UTF-8 to at most `max` bytes without splitting a character.
+ * Borrows. */
 struct span rpc_cut_text(struct span text, size_t max);
 
 /* Write `{"jsonrpc":"2.0","id":…,"result":`; the caller writes the value. */

@@ -207,6 +207,7 @@ on_resources_read(struct request *r)
 	}
 	l->request = r;
 	l->uri = json_string(&r->doc, uri, r->arena);
+	/* Not an error of its own: its text would tell which ids can exist. */
 	if (resource_uri_parse(l->uri, &kind, &l->message.id) != 0) {
 		answer_not_found(r, l->uri);
 		return;

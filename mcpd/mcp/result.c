@@ -3,6 +3,8 @@
  */
 #include "mcpd/mcp/result.h"
 
+/* What a model gets to see of a row. Columns that were read for guards or
+ * the record only are not among the visible ones. */
 void
 result_put_data(struct json_out *j, const struct call_result *r)
 {
@@ -34,6 +36,7 @@ result_put_diff(struct json_out *j, const struct call_result *r)
 		json_key_span(j, patch->items[i].name);
 		json_open(j, '{');
 		json_key(j, "before");
+		/* A column that the capability changes without reading it. */
 		if (before == NULL) {
 			json_put_null(j);
 		} else {

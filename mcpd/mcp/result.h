@@ -23,6 +23,8 @@ struct call_result {
 	const struct msg_proposed *proposed; /* NULL for a read */
 };
 
+/* How one format writes the three ends that a call can have. Each writes one
+ * JSON value; call.c writes it twice. */
 struct result_format {
 	/* Format 1 repeats an error as structuredContent, as 0.1.1 does. */
 	bool structured_errors;
@@ -40,7 +42,8 @@ extern const struct result_format result_v2;
  * column that is not in the row is left out. */
 void result_put_data(struct json_out *j, const struct call_result *r);
 
-/* Shared: {"column":{"before":…,"proposed":…},…} in patch order. */
+/* Shared: {"column":{"before":…,"proposed":…},…} in patch order. The patch
+ * is ledgerd's, not the model's: what is shown is what was proposed. */
 void result_put_diff(struct json_out *j, const struct call_result *r);
 
 /* Shared: the word for a proposal's state in results. Of a shadow proposal

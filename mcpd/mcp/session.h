@@ -33,6 +33,7 @@ struct request {
 struct session {
 	struct server *server;
 	enum mcp_version version; /* as negotiated last */
+	/* In flight, oldest first; each is also looked up here by id. */
 	TAILQ_HEAD(, request) requests;
 	unsigned in_flight;
 	/* The transport's: send one text; a request has ended. */
@@ -50,7 +51,8 @@ void session_init(struct session *s, struct server *server,
     void (*send)(void *transport, struct span text),
     void (*ended)(void *transport), void *transport);
 
-/* One JSON text from the client (untrusted, borrowed). */
+/* One JSON text from the client (untrusted; copied, so it may go at once).
+ * Every request in it is answered exactly once, unless it is cancelled. */
 void session_receive(struct session *s, struct span text);
 
 /* Answer a text that could not even be read: there is no id to echo. */
@@ -67,7 +69,7 @@ void reply_end(struct request *r);
 void reply_error(
     struct request *r, int code, const char *message, struct span data);
 
-/* End a cancelled request without an answer. */
+/* End a cancelled request without an answer; the client expects none. */
 void reply_none(struct request *r);
 
 #endif

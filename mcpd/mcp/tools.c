@@ -223,6 +223,8 @@ tools_new(
 	list->contract = c;
 	names =
 	    arena_array(list->arena, c->capability_count + 1, sizeof(*names));
+	/* All capabilities, also those that are not listed: tools_find must
+	 * know a proposal in order to say why it is refused. */
 	for (size_t i = 0; i < c->capability_count; i++) {
 		names[i] = c->capabilities[i].name;
 	}

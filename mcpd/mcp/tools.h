@@ -20,9 +20,10 @@ void tools_free(struct tool_list **list);
 struct span tools_json(const struct tool_list *list);
 
 /*
- * The capability behind an exposed name; NULL if there is none. The name is
- * the model's. In read_only mode proposals are known though not listed, so
- * that the answer can say why they are refused.
+ * The capability behind an exposed name; NULL if there is none. The name is the
+ * model's, and nothing else of the call chooses the capability. In read_only
+ * mode proposals are known though not listed, so that the answer can say why
+ * they are refused.
  */
 const struct contract_capability *tools_find(
     const struct tool_list *list, struct span name);

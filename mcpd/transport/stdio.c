@@ -21,6 +21,7 @@
 #define IN_FLIGHT_MAX  256U
 #define READ_CHUNK     65536U
 
+/* One client on the two descriptors, and the only one of this process. */
 struct stdio {
 	struct session session;
 	struct event in_event;
@@ -74,6 +75,7 @@ hang_up(struct stdio *s)
 	event_del(&s->in_event);
 	event_del(&s->out_event);
 	buf_reset(&s->out);
+	/* Calls in flight end without an answer; what they recorded stays. */
 	if (!s->finished) {
 		s->finished = true;
 		s->on_finished(s->arg);
@@ -182,6 +184,7 @@ take_line(struct stdio *s, struct span line)
 	}
 }
 
+/* Said as soon as it is certain, not when the line ends: it may never. */
 static void
 refuse_long_line(struct stdio *s)
 {

@@ -12,9 +12,10 @@ struct server;
 struct stdio;
 
 /*
- * Serve descriptors 0 and 1. `finished` is called once, when stdin has ended
- * (or stdio_drain was called) and every answer is written, or when the client
- * is gone.
+ * Serve descriptors 0 and 1, which become non-blocking if they are pipes or
+ * sockets. `finished` is called once, when stdin has ended (or stdio_drain was
+ * called) and every answer is written, or when the client is gone. It must not
+ * free the object.
  */
 struct stdio *stdio_new(struct event_base *base, struct server *server,
     void (*finished)(void *arg), void *arg);
