@@ -92,6 +92,9 @@ static const struct args_spec grants_spec[] = {
     {"role", ARGS_VALUE, "the writer's role"},
     {"config", ARGS_VALUE, "add the grants for this contract's targets"},
     ARG_HELP, ARG_END};
+static const struct args_spec doctor_spec[] = {ARG_CONFIG, ARG_JSON,
+    {"check-db", ARGS_FLAG, "let a writer look at the databases"}, ARG_HELP,
+    ARG_END};
 static const struct args_spec serve_spec[] = {ARG_STORE, ARG_CONFIG,
     {"transport", ARGS_VALUE, "stdio"},
     {"read-only", ARGS_FLAG, "offer only reads"},
@@ -148,6 +151,6 @@ const struct command commands[] = {
     {"writeback", "grants", "[engine]", "Print the SQL that a writer needs",
 	grants_spec, cmd_writeback_grants},
     {"writeback", "doctor", "", "Show which write credentials are missing",
-	config_spec, cmd_writeback_doctor},
+	doctor_spec, cmd_writeback_doctor},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };

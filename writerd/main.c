@@ -20,12 +20,15 @@
  *	transaction in hand is finished and the process ends.
  */
 #include <signal.h>
+#include <unistd.h>
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/base/fdio.h"
 #include "common/base/log.h"
 #include "common/crypto/digest.h"
 #include "common/proc/startup.h"
+#include "writerd/check.h"
 #include "writerd/ledger_link.h"
 #include "writerd/work.h"
 
@@ -35,7 +38,8 @@
 
 static const char usage[] =
     "usage: writerd --config FILE --key FILE --ledger-fd N [--user NAME]\n"
-    "               [--exit-idle]\n";
+    "               [--exit-idle]\n"
+    "       writerd --config FILE --check [--user NAME]\n";
 
 static volatile sig_atomic_t stop_requested;
 
@@ -65,6 +69,7 @@ catch_signals(struct ledger_link *link)
 struct options {
 	const char *key;
 	bool exit_idle;
+	bool check; /* look at the databases, print, and end */
 };
 
 static int
@@ -76,14 +81,16 @@ parse_options(const struct startup *s, int argc, char **argv,
 	for (int i = 1; i < argc && known; i++) {
 		if (strcmp(argv[i], "--exit-idle") == 0) {
 			out->exit_idle = true;
+		} else if (strcmp(argv[i], "--check") == 0) {
+			out->check = true;
 		} else if (strcmp(argv[i], "--key") == 0 && i + 1 < argc) {
 			out->key = argv[++i];
 		} else {
 			known = false;
 		}
 	}
-	if (known && out->key != NULL && s->config != NULL &&
-	    s->ledger_fd >= 0) {
+	if (known && s->config != NULL &&
+	    (out->check || (out->key != NULL && s->ledger_fd >= 0))) {
 		return 0;
 	}
 	return err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
@@ -121,6 +128,18 @@ serve(struct work *w, struct ledger_link *link, bool exit_idle, struct err *e)
 	return rc == CS_E_EOF ? 0 : rc;
 }
 
+/* Findings go to standard output, a line each: 1 if one of them is not well. */
+static int
+check(struct sources *s, struct arena *a, struct err *e)
+{
+	struct buf lines = BUF_INIT;
+	bool all_ok = check_sources(s, a, &lines);
+	int rc = fd_write_all(STDOUT_FILENO, lines.data, lines.len, -1);
+
+	buf_clear(&lines);
+	return rc != 0 ? err_sys(e, "cannot print") : all_ok ? 0 : 1;
+}
+
 /* Everything that a writer is made of. */
 struct writer {
 	struct startup startup;
@@ -142,7 +161,8 @@ set_up(struct writer *w, int argc, char **argv, struct arena *a, struct err *e)
 	if ((rc = parse_options(&w->startup, argc, argv, &w->options, e)) !=
 		0 ||
 	    (rc = contract_load(w->startup.config, &w->contract, e)) != 0 ||
-	    (rc = public_key_load(w->options.key, w->ledger_key, e)) != 0) {
+	    (!w->options.check && (rc = public_key_load(w->options.key,
+				       w->ledger_key, e)) != 0)) {
 		return rc;
 	}
 	w->runner_id = startup_env_dup(&w->startup, "SYNAPSOR_RUNNER_ID");
@@ -152,6 +172,9 @@ set_up(struct writer *w, int argc, char **argv, struct arena *a, struct err *e)
 	    (rc = sources_confine(&w->sources, a, &confine, e)) != 0 ||
 	    (rc = startup_confine(&w->startup, &confine, e)) != 0) {
 		return rc;
+	}
+	if (w->options.check) {
+		return startup_ready(&w->startup, e);
 	}
 	w->link.fd = w->startup.ledger_fd;
 	w->link.alive_fd = startup_liveness_fd(&w->startup);
@@ -182,15 +205,20 @@ main(int argc, char **argv)
 	    .authority = {.contract = w.contract, .ledger_key = w.ledger_key},
 	    .sources = &w.sources,
 	    .runner_id = w.runner_id != NULL ? w.runner_id : "local_runner"};
-	rc = serve(&w.work, &w.link, w.options.exit_idle, &e);
-	if (rc != 0) {
+	rc = w.options.check ? check(&w.sources, a, &e)
+			     : serve(&w.work, &w.link, w.options.exit_idle, &e);
+	if (rc < 0) {
 		log_err(LOG_LEVEL_ERR, "stopped", &e);
 	}
-	ledger_link_clear(&w.link);
+	if (!w.options.check) {
+		ledger_link_clear(&w.link);
+	}
 	sources_clear(&w.sources);
 	contract_free(&w.contract);
 	free(w.runner_id);
 	arena_free(&a);
 	startup_clear(&w.startup);
-	return rc == 0 ? CS_EXIT_OK : CS_EXIT_ENVIRONMENT;
+	return rc == 0  ? CS_EXIT_OK
+	       : rc > 0 ? CS_EXIT_FAILED
+			: CS_EXIT_ENVIRONMENT;
 }

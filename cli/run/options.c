@@ -10,7 +10,8 @@
 const char run_usage[] =
     "usage: countersign-run [--config FILE] [--store PATH]\n"
     "           [--roles ledgerd,writerd,mcpd] [--libexec DIR]\n"
-    "           [--exit-idle] [--print-ready] [--accept-reduced-isolation]\n"
+    "           [--check] [--exit-idle] [--print-ready] "
+    "[--accept-reduced-isolation]\n"
     "           [--mcpd-credential NAME]... [--mcpd-arg ARG]...\n";
 
 static const char *const role_names[RUN_ROLES] = {
@@ -75,6 +76,8 @@ take_flag(struct run_options *o, const char *arg)
 		o->exit_idle = true;
 	} else if (strcmp(arg, "--print-ready") == 0) {
 		o->print_ready = true;
+	} else if (strcmp(arg, "--check") == 0) {
+		o->check = true;
 	} else if (strcmp(arg, "--help") == 0) {
 		o->wants_help = true;
 	} else {
@@ -129,6 +132,10 @@ run_options_parse(struct run_options *o, int argc, char **argv, struct err *e)
 			return rc;
 		}
 		i++;
+	}
+	if (o->check) {
+		o->role[RUN_LEDGERD] = o->role[RUN_MCPD] = false;
+		o->role[RUN_WRITERD] = o->roles_given = true;
 	}
 	if (o->print_ready && o->role[RUN_MCPD]) {
 		return err_set(e, CS_E_INVALID, NULL,

@@ -26,6 +26,7 @@ struct run_options {
 	bool role[RUN_ROLES];
 	bool roles_given; /* then a writer starts without a write URL, too */
 	bool exit_idle;
+	bool check; /* only a writer, that looks at the databases and ends */
 	bool print_ready;
 	bool wants_help;
 	const char **mcpd_args; /* owned array of borrowed texts */

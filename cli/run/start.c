@@ -375,6 +375,17 @@ start_writerd(struct run *r, struct err *e)
 }
 
 /* Last, with the client's stdin and stdout. */
+/* A writer that prints what it finds; it needs no ledger. */
+static int
+start_checker(struct run *r, struct err *e)
+{
+	struct command c = {.keeps_stdio = true};
+
+	command_begin(r, &c, RUN_WRITERD);
+	command_add(&c, "--check");
+	return launch(r, RUN_WRITERD, &c, e);
+}
+
 static int
 start_mcpd(struct run *r, struct err *e)
 {
@@ -410,10 +421,11 @@ prepare(struct run *r, struct err *e)
 		rc = run_secrets_load(
 		    &r->secrets, r->contract, &r->options, &r->startup, e);
 	}
-	if (rc == 0) {
-		choose_store(r);
-		rc = rundir_open(&r->dir, r->store, &r->ids, e);
+	if (rc != 0 || r->options.check) {
+		return rc;
 	}
+	choose_store(r);
+	rc = rundir_open(&r->dir, r->store, &r->ids, e);
 	return rc == 0 ? acquire_store(r, e) : rc;
 }
 
@@ -424,6 +436,10 @@ run_start(struct run *r, struct err *e)
 
 	if (rc != 0) {
 		return rc;
+	}
+	if (r->options.check) {
+		run_catch_signals(r);
+		return start_checker(r, e);
 	}
 	settle_roles(r);
 	if (r->options.role[RUN_LEDGERD]) {

@@ -130,7 +130,9 @@ judge_end(const struct run *r, enum run_role role, int *code_out)
 		log_event(LOG_LEVEL_INFO, "child_ended", "%s", text);
 		return role != RUN_WRITERD || !any_running(r);
 	}
-	log_event(LOG_LEVEL_ERR, "child_died", "what=\"%s\"", text);
+	if (!r->options.check) {
+		log_event(LOG_LEVEL_ERR, "child_died", "what=\"%s\"", text);
+	}
 	if (role == RUN_WRITERD && any_running(r)) {
 		/* Not restarted: we no longer have its credential. */
 		log_event(LOG_LEVEL_WARN, "writer_gone",

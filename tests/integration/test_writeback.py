@@ -47,6 +47,15 @@ class Printed(unittest.TestCase):
         self.w.sql(writeback(self.w, "migration", "sqlite").stdout)
         self.assertEqual(self.w.json("apply", self.w.approved())["status"], "applied")
 
+    def test_check_db_changes_nothing(self):
+        with open(self.w.source, "rb") as file:
+            before = file.read()
+        missing = writeback(self.w, "doctor", "--check-db", config=True, check=1).stdout
+        self.assertIn('"code":"RECEIPT_TABLE_MISSING"', missing)
+        self.assertIn('{"subject":"billing.propose_late_fee_waiver","check":"target","ok":true}', missing)
+        with open(self.w.source, "rb") as file:
+            self.assertEqual(file.read(), before)
+
 
 class OnPostgres(unittest.TestCase):
     """A role that has nothing but what was printed."""
@@ -75,6 +84,35 @@ class OnPostgres(unittest.TestCase):
                     " has_column_privilege('plain', 'invoices', '%s', 'UPDATE'),"
                     " has_schema_privilege('plain', 'aux', 'CREATE')" % column)
         self.assertEqual(may, [("f", "f", "t", "f")])
+
+    def findings(self, w, check):
+        lines = writeback(w, "doctor", "--check-db", "--json", config=True, check=check).stdout
+        lines = lines[lines.index("]\n") + 2:].splitlines()
+        return {(f["subject"], f["check"], f.get("code")): f.get("remedy") for f in map(json.loads, lines)}
+
+    def test_check_db_finds_what_is_missing_and_what_is_too_much(self):
+        w = Workspace("postgres", postgres=self.server)
+        self.addCleanup(w.close)
+        name = "billing.propose_late_fee_waiver"
+        w.sql("CREATE ROLE plain LOGIN PASSWORD '%s'" % PASSWORD)
+        w.env["SHOP_WRITE_URL"] = self.server.url("shop", "plain")
+        found = self.findings(w, 1)
+        self.assertEqual(set(found), {("shop", "connection", None), ("shop", "receipt-table", "RECEIPT_TABLE_MISSING"),
+                                      (name, "target", "TRANSACTION_FAILED"), (name, "posture", None)})
+        self.printed(w, "migration", "postgres")
+        self.printed(w, "grants", "postgres", "--role", "plain")
+        self.assertEqual(set(self.findings(w, 0)), {("shop", "connection", None), ("shop", "receipt-table", None),
+                                                    (name, "target", None), (name, "posture", None)})
+        w.sql("GRANT DELETE, UPDATE (status) ON invoices TO plain")
+        w.sql("ALTER ROLE plain BYPASSRLS")
+        found = self.findings(w, 1)
+        self.assertEqual(found[(name, "posture", "TABLE_PRIVILEGE_NOT_REVIEWED")],
+                         'REVOKE DELETE ON "public"."invoices" FROM plain;')
+        for code in ("TABLE_PRIVILEGE_NOT_REVIEWED", "COLUMN_PRIVILEGE_NOT_REVIEWED", "ROLE_BYPASSES_RLS"):
+            w.sql(found[(name, "posture", code)].partition(";")[0])
+        self.printed(w, "grants", "postgres", "--role", "plain")
+        self.assertTrue(all(code is None for _, _, code in self.findings(w, 0)))
+        self.assertEqual(w.sql("SELECT count(*) FROM synapsor_writeback_receipts"), [("0",)])
 
     def test_grants_are_enough(self):
         self.run_with_grants({"column": "updated_at"}, "late_fee_cents")
