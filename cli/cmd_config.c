@@ -25,6 +25,7 @@ put_issues(struct json_out *j, const struct contract_report *r, bool warnings)
 	json_close(j, ']');
 }
 
+/* 0.1.1's shape: {ok, errors, warnings}, each issue with path and code. */
 static void
 print_json(struct view *v, const struct contract_report *r)
 {
@@ -39,6 +40,7 @@ print_json(struct view *v, const struct contract_report *r)
 	view_print(v, "\n");
 }
 
+/* Paths and messages quote the file, so they are escaped like data. */
 static void
 print_text(struct view *v, const struct contract_report *r, const char *path)
 {

@@ -60,6 +60,7 @@ cmd_ledger_verify(const struct args *a, struct err *e)
 	return rc;
 }
 
+/* What ledgerd says about itself, as JSON only: it is for scripts. */
 int
 cmd_ledger_status(const struct args *a, struct err *e)
 {

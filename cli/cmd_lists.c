@@ -103,6 +103,7 @@ cmd_replay_list(const struct args *a, struct err *e)
 	return run_listing(&l, a, e);
 }
 
+/* One bundle on one line; like all lists, without the row itself. */
 static void
 print_evidence_line(struct view *v, uint32_t r, bool details)
 {

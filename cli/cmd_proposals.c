@@ -233,6 +233,7 @@ confirm(const char *question, struct err *e)
 		    "mode; nothing was recorded");
 	}
 	(void)fprintf(stderr, "%s Type yes to continue: ", question);
+	/* End of input is no answer, and no answer is no. */
 	if (fgets(line, sizeof(line), stdin) == NULL) {
 		line[0] = '\0';
 	}

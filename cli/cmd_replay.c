@@ -22,6 +22,8 @@ choose(
 	}
 	if (*id_out == NULL && evidence == NULL) {
 		*id_out = word != NULL ? word : "latest";
+		/* An evidence id where a proposal is wanted is the likeliest
+		 * mistake. */
 		return strncmp(*id_out, "ev_", 3) != 0
 			   ? 0
 			   : err_set(e, CS_E_INVALID, "USAGE",
@@ -42,6 +44,7 @@ choose(
 	return rc;
 }
 
+/* How many elements a list of the record has; 0 when it is not there. */
 static uint32_t
 count_of(const struct view *v, const char *key)
 {
@@ -164,6 +167,7 @@ print_lines(struct view *v, const char *key, const char *const *members)
 	}
 }
 
+/* What one line of each list shows. */
 static const char *const event_members[] = {
     "event_id", "created_at", "kind", "actor", NULL};
 static const char *const receipt_members[] = {
@@ -258,6 +262,7 @@ open_replay(
 	int rc;
 
 	*v = (struct view){0};
+	/* Also on failure the caller closes: an answer may be half opened. */
 	if ((rc = control_open(c, a, e)) != 0 ||
 	    (rc = choose(c, a, &id, e)) != 0 ||
 	    (rc = control_show(c, SHOW_REPLAY, id, &answer, e)) != 0) {

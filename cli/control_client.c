@@ -45,6 +45,7 @@ choose_store(struct control *c, const struct args *a)
 	if (store != NULL) {
 		return store;
 	}
+	/* A folder of 0.1.1 goes on being used until there is one of ours. */
 	return access(DEFAULT_STORE, F_OK) != 0 &&
 		       access(LEGACY_STORE, F_OK) == 0
 		   ? LEGACY_STORE
@@ -271,6 +272,7 @@ read_frame(struct control *c, struct frame *f, struct err *e)
 		    "ledgerd sent a damaged frame");
 	}
 	if (rc == 0) {
+		/* msg_role_cap has bounded the length. */
 		payload = arena_alloc(c->arena, f->len + 1);
 		f->payload = (struct span){payload, f->len};
 		rc = fd_read_exact(c->fd, payload, f->len, deadline);
@@ -357,6 +359,7 @@ say_hello(struct control *c, struct err *e)
 	return rc;
 }
 
+/* 0.1.1's text: what to do, not only what is missing. */
 static int
 missing_store(const struct control *c, struct err *e)
 {

@@ -39,6 +39,8 @@ struct job {
 	 * it. */
 	struct span idempotency_key;
 	struct span lease_id;
+	/* 1 for the first release; a settling job repeats the attempt that it
+	 * is about. */
 	int64_t attempt;
 	struct span writeback;  /* raw synapsor.writeback-job.v1 bytes */
 	struct span change_set; /* raw stored change-set bytes */

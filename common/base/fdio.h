@@ -25,13 +25,16 @@ void fd_close(int *fd);
  */
 int fd_wait(int fd, short events, int64_t deadline_ms);
 
-/* Read exactly `len` bytes: 0, CS_E_EOF, CS_E_TIMEOUT or CS_E_IO. */
+/* Read exactly `len` bytes: 0, CS_E_EOF, CS_E_TIMEOUT or CS_E_IO. On errors
+ * part of `out` may be filled. Blocking and non-blocking descriptors alike. */
 int fd_read_exact(int fd, void *out, size_t len, int64_t deadline_ms);
 
-/* Write everything: 0, CS_E_EOF (peer gone), CS_E_TIMEOUT or CS_E_IO. */
+/* Write everything: 0, CS_E_EOF (peer gone), CS_E_TIMEOUT or CS_E_IO. On
+ * errors it is not known how much arrived: do not send the rest again. */
 int fd_write_all(int fd, const void *data, size_t len, int64_t deadline_ms);
 
-/* Append the rest of `fd`, at most `max` bytes (CS_E_TOO_LARGE beyond). */
+/* Append the rest of `fd`, at most `max` bytes (CS_E_TOO_LARGE beyond, and
+ * then part of it is in `out`). No deadline: for files. */
 int fd_read_rest(int fd, size_t max, struct buf *out, struct err *e);
 
 /*

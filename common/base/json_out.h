@@ -40,7 +40,8 @@ void json_put_int(struct json_out *j, int64_t value);
 void json_put_text(struct json_out *j, const char *text); /* NULL: null */
 void json_put_span(struct json_out *j, struct span text); /* valid UTF-8 */
 
-/* Embed JSON bytes that are known to be valid, untouched. */
+/* Embed JSON bytes that are known to be valid, untouched: scanned text, or
+ * what this writer wrote. Never text from a peer as it came. */
 void json_put_raw(struct json_out *j, struct span raw);
 
 /* Shorthands for `key` then value. */
@@ -54,14 +55,18 @@ void json_field_raw(struct json_out *j, const char *key, struct span raw);
 /* Append a JSON string literal. */
 void json_quote(struct buf *out, struct span text);
 
-/* Write a scanned value again, member order kept, compact or pretty. */
+/*
+ * Write a scanned value again, member order kept, compact or pretty. Strings
+ * are decoded and quoted anew, numbers canonical: the result may differ in
+ * bytes, so it is for showing, not for hashing.
+ */
 void json_rewrite(struct json_out *j, const struct json_doc *doc, uint32_t node,
     struct arena *a);
 
 /*
- * Canonical text of a JSON number: an integer that fits int64 exactly (1e2 and
- * 1.0 become 100 and 1, -0 becomes 0), else ECMAScript's shortest form of the
- * double. CS_E_INVALID when it is not finite.
+ * Canonical text of a JSON number (already scanned): an integer that fits int64
+ * exactly (-0 becomes 0), else ECMAScript's shortest form of the double, in
+ * which 1e2 and 1.0 become 100 and 1. CS_E_INVALID when it is not finite.
  */
 int json_number_canonical(struct span raw, struct buf *out);
 

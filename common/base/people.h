@@ -12,7 +12,8 @@
 /* Room for a user name. */
 #define PEOPLE_NAME_SIZE 64
 
-/* The name of a uid; false (and "") when it has none. */
+/* The name of a uid; false (and "") when it has none, or one that does not
+ * fit: a cut name could be somebody else's. */
 bool people_name(uint32_t uid, char out[PEOPLE_NAME_SIZE]);
 
 /* The uid of a name, -1 when there is no such user. */

@@ -16,6 +16,7 @@ struct span {
 /* For printf's "%.*s". */
 #define SPAN_ARGS(s) (int)(s).len, (s).ptr
 
+/* A C string as a span, without its NUL; NULL becomes an empty span. */
 static inline struct span
 span_of(const char *text)
 {

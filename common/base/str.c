@@ -196,9 +196,9 @@ str_escape_for_people(struct buf *b, struct span s)
 			buf_printf(b, "\\x%02x", (unsigned char)s.ptr[start]);
 		} else if (is_invisible(c)) {
 			buf_printf(b, c > 0xffff ? "\\u{%x}" : "\\u%04x", c);
-			/* So that an escape that we wrote cannot be mistaken
-			 * for one in the text. */
 		} else if (c == '\\') {
+			/* An escape that we wrote must not be mistaken for
+			 * one in the text. */
 			buf_puts(b, "\\\\");
 		} else {
 			buf_append(b, s.ptr + start, pos - start);

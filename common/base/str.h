@@ -18,16 +18,19 @@ bool str_is_name(struct span s);
 /* Exactly two identifiers joined by one dot. */
 bool str_is_capability_name(struct span s);
 
-/* Well-formed UTF-8 without overlong forms or surrogates (RFC 3629). */
+/* Well-formed UTF-8 without overlong forms or surrogates (RFC 3629). NUL is
+ * a valid character here; who cannot have it looks for it. */
 bool utf8_is_valid(struct span s);
 
-/* Decode one code point of valid UTF-8 at *pos and step over it. */
+/* Decode one code point at *pos (inside the text) and step over it. A byte
+ * that is no UTF-8 gives U+FFFD and is stepped over alone. */
 unsigned utf8_next(struct span s, size_t *pos);
 
 /* Append one code point (a scalar value) as UTF-8. */
 void utf8_put(struct buf *b, unsigned code_point);
 
-/* Length in UTF-16 code units, how 0.1.1 counts max_length. */
+/* Length in UTF-16 code units, how 0.1.1 counts max_length: what it accepts
+ * here it must accept there, character for character. */
 size_t utf8_utf16_len(struct span s);
 
 /*
@@ -37,10 +40,11 @@ size_t utf8_utf16_len(struct span s);
  */
 void str_escape_for_people(struct buf *b, struct span s);
 
-/* ASCII case-insensitive equality. */
+/* ASCII case-insensitive equality; for answers of people, never for names. */
 bool str_equal_nocase(struct span a, const char *b);
 
-/* Decimal digits only, at most `max`; -1 otherwise. */
+/* Decimal digits only (untrusted), at most `max`; -1 otherwise, also for an
+ * empty text, a sign or a blank. */
 long long str_to_number(const char *text, long long max);
 
 #endif

@@ -31,6 +31,7 @@ hex_encode(const void *bytes, size_t len, char *out)
 	*out = '\0';
 }
 
+/* Lower case only: one value has one text. */
 static int
 hex_digit(char c)
 {
@@ -93,6 +94,8 @@ digest_id(const char *prefix, struct span bytes, char out[ID_TEXT_SIZE])
 	char text[DIGEST_TEXT_SIZE];
 
 	digest_text(bytes, text);
+	/* 80 bits: enough against chance, not meant against an attacker.
+	 * What must be exact carries the whole hash. */
 	(void)snprintf(out, ID_TEXT_SIZE, "%.8s_%.20s", prefix, text + 7);
 }
 

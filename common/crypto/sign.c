@@ -11,6 +11,7 @@
 
 #define SEED_LEN ((size_t)32)
 
+/* Both halves in one guarded allocation, zeroed when it is freed. */
 struct sign_key {
 	uint8_t public[crypto_sign_PUBLICKEYBYTES];
 	uint8_t secret[crypto_sign_SECRETKEYBYTES];
@@ -81,6 +82,7 @@ write_public(const char *path, const struct sign_key *k, struct err *e)
 	return file_write_atomic(name, hex, 2 * sizeof(k->public) + 1, 0644, e);
 }
 
+/* There was no key, so there is nothing that a new one would make void. */
 static int
 key_create(const char *path, struct sign_key **out, struct err *e)
 {

@@ -11,6 +11,7 @@
 struct err;
 struct secret;
 
+/* One credential that a process asks for by name. */
 struct credential {
 	const char *name;     /* set by the caller, borrowed, distinct */
 	struct secret *value; /* filled; NULL: was not delivered */
@@ -23,7 +24,8 @@ struct credential {
 int credential_from_folder(
     const char *folder, const char *name, struct secret **out, struct err *e);
 
-/* Fill the whole list from a folder. */
+/* Fill the whole list from a folder. What is not there stays NULL; the first
+ * other error ends it, and credentials_clear is due. */
 int credentials_from_folder(
     const char *folder, struct credential *list, size_t count, struct err *e);
 

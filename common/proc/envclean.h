@@ -12,8 +12,8 @@ struct secret;
 
 /*
  * Copy the environment into secret memory, overwrite the original strings in
- * place and clear it. The caller frees the snapshot as soon as it knows which
- * names it needs.
+ * place and clear it. Once per process, before anything else reads it. The
+ * caller frees the snapshot as soon as it knows which names it needs.
  */
 struct env_snapshot *env_snapshot_take(void);
 

@@ -24,7 +24,8 @@ struct listen_fds {
 
 /*
  * Add "name=N" from the command line. `allowed` is a NULL-terminated list of
- * the names that this program knows (NULL: none).
+ * the names that this program knows (NULL: none). CS_E_INVALID for another
+ * name, a repeated one, or a descriptor that does not listen; CS_E_TOO_LARGE.
  */
 int listenfds_add(struct listen_fds *l, const char *const *allowed,
     const char *text, struct err *e);

@@ -8,7 +8,8 @@
 
 struct err;
 
-/* Connect to NOTIFY_SOCKET's value (pathname or @abstract). */
+/* Connect to NOTIFY_SOCKET's value (pathname or @abstract). CS_E_INVALID for
+ * another form, CS_E_IO when nobody is there. The caller owns *fd_out. */
 int notify_open(const char *address, int *fd_out, struct err *e);
 
 /* Say READY=1, close *fd and set it to -1. Does nothing when *fd is -1. */

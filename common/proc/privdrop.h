@@ -16,7 +16,8 @@ int proc_make_undumpable(struct err *e);
 
 /*
  * From root to the named user: groups, gids, uids, then try to regain root and
- * fail if that works. Not root: CS_E_DENIED.
+ * fail if that works. Only the user's own group is kept. Not root: CS_E_DENIED.
+ * No such user: CS_E_NOT_FOUND. After any error the process must end.
  */
 int privdrop_to_user(const char *name, struct err *e);
 

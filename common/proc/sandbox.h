@@ -51,13 +51,16 @@ extern const size_t sandbox_client_path_count;
 int sandbox_landlock_abi(void);
 
 /*
- * Confine this thread. CS_E_UNSUPPORTED: no Landlock here. What this kernel's
- * ABI cannot do is appended to *missing as text, entries joined by "; ".
+ * Confine this thread, for ever, and what it starts. CS_E_UNSUPPORTED: no
+ * Landlock here. CS_E_IO: a rule could not be added; then nothing is confined.
+ * What this kernel's ABI cannot do is appended to *missing as text, entries
+ * joined by "; ".
  */
 int sandbox_landlock(enum proc_role role, const struct confine *c,
     struct buf *missing, struct err *e);
 
-/* Install the role's filter. CS_E_UNSUPPORTED: no seccomp filters here. */
+/* Install the role's filter (seccomp_tables.c). After Landlock, which some
+ * roles cannot call any more then. CS_E_UNSUPPORTED: no seccomp filters. */
 int sandbox_seccomp(enum proc_role role, bool needs_unix_socket, struct err *e);
 
 /* Append a degradation to a text as described above. */

@@ -26,6 +26,7 @@
 /* Both architectures are little-endian: the low half comes first. */
 #define OFFSET_ARG(n) (offsetof(struct seccomp_data, args) + 8 * (size_t)(n))
 
+/* The filter in the making. Too long is a bug of our tables, not of input. */
 struct program {
 	struct sock_filter code[FILTER_MAX];
 	unsigned short len;

@@ -229,6 +229,7 @@ check_single_thread(struct err *e)
 	return 0;
 }
 
+/* Lower soft and hard limit at once; never raise either. */
 static int
 set_limit(__rlimit_resource_t what, rlim_t most, struct err *e)
 {
@@ -257,6 +258,8 @@ set_limits(const struct startup *s, struct err *e)
 	    RLIMIT_NOFILE, has_clients ? NOFILE_DAEMON : NOFILE_WRITER, e);
 
 	if (rc == 0) {
+		/* No new process or thread, even where seccomp cannot be
+		 * had. */
 		rc = set_limit(RLIMIT_NPROC, 0, e);
 	}
 #ifndef SANITIZED

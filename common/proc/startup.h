@@ -84,13 +84,12 @@ int startup_credentials(
  */
 int startup_confine(struct startup *s, const struct confine *c, struct err *e);
 
-/* Step 14: tell the supervisor or the service manager that we serve. */
+/* Step 14: tell the supervisor or the service manager that we serve, and
+ * which degradations we run with. Nothing untrusted is read before. */
 int startup_ready(struct startup *s, struct err *e);
 
-/*
- * Log the failure, tell the supervisor, release everything: returns the exit
- * code for main().
- */
+/* Log the failure, tell the supervisor, release everything: returns the exit
+ * code for main(): CS_EXIT_USAGE for CS_E_INVALID, else CS_EXIT_ENVIRONMENT. */
 int startup_fail(struct startup *s, const struct err *e);
 
 /*

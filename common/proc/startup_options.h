@@ -7,7 +7,11 @@
 struct err;
 struct startup;
 
-/* Take the common options out of argv into *s and check the descriptors. */
+/*
+ * Take the common options out of argv into *s and check the descriptors. What
+ * is not known stays in argv, in order. CS_E_INVALID for a missing value or a
+ * number that is no inherited descriptor.
+ */
 int startup_take_options(
     struct startup *s, int *argc, char **argv, struct err *e);
 

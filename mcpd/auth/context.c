@@ -18,6 +18,7 @@ is_usable(const char *text)
 {
 	size_t len = text == NULL ? 0 : strlen(text);
 
+	/* Longer than a message carries would fail at every call: fail now. */
 	return len > 0 && len <= MSG_NAME_MAX && utf8_is_valid(span_of(text));
 }
 

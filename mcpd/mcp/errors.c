@@ -91,6 +91,8 @@ error_for(const char *reason, struct span message)
 	const struct error_row *row = rows;
 	struct call_error error = {0};
 
+	/* The last row fits everything, so there is always an answer, and a
+	 * reason that nobody foresaw never brings its own text. */
 	while (row->reason[0] != '\0' && strcmp(row->reason, reason) != 0) {
 		row++;
 	}

@@ -71,6 +71,7 @@ put_writeback(struct json_out *j, const struct call_result *r)
 	json_close(j, '}');
 }
 
+/* A proposal. `approval_required` is no setting: there is no other way. */
 static void
 put_proposal(struct json_out *j, const struct call_result *r)
 {
