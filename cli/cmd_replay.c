@@ -207,6 +207,28 @@ print_fence(struct view *v, uint32_t node)
 
 /* For a ticket or an audit file, under 0.1.1's headings. Whole records are
  * fenced, single values are escaped as on a terminal. */
+/* A value as a Markdown code span that it cannot end: the fence has one
+ * backtick more than any run inside (CommonMark 6.1). */
+static const char *
+code(struct view *v, const char *text)
+{
+	char fence[64] = "`";
+	size_t run = 0;
+	size_t longest = 0;
+
+	for (const char *p = text; *p != '\0'; p++) {
+		run = *p == '`' ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	if (longest == 0) {
+		return arena_printf(v->arena, "`%s`", text);
+	}
+	longest = longest < sizeof(fence) - 2 ? longest : sizeof(fence) - 2;
+	memset(fence, '`', longest + 1);
+	fence[longest + 1] = '\0';
+	return arena_printf(v->arena, "%s %s %s", fence, text, fence);
+}
+
 static void
 print_markdown(struct view *v)
 {
@@ -226,18 +248,18 @@ print_markdown(struct view *v)
 	};
 
 	view_print(v,
-	    "# Countersign Replay\n\n- replay: `%s`\n- proposal: "
-	    "`%s`\n- hash: `%s`\n- state: `%s`\n- source database "
+	    "# Countersign Replay\n\n- replay: %s\n- proposal: "
+	    "%s\n- hash: %s\n- state: %s\n- source database "
 	    "changed: %s\n\n",
-	    view_text(v, 0, "replay_id", "?"),
-	    view_text(v, p, "proposal_id", "?"),
-	    view_text(v, p, "proposal_hash", "?"),
-	    view_text(v, p, "state", "?"),
+	    code(v, view_text(v, 0, "replay_id", "?")),
+	    code(v, view_text(v, p, "proposal_id", "?")),
+	    code(v, view_text(v, p, "proposal_hash", "?")),
+	    code(v, view_text(v, p, "state", "?")),
 	    view_bool(v, p, "source_database_mutated") ? "yes" : "no");
-	view_print(v, "## What The Agent Requested\n\n`%s` for `%s` `%s`\n\n",
-	    view_text(v, p, "action", "?"),
-	    view_text(v, p, "business_object", "?"),
-	    view_text(v, p, "object_id", "?"));
+	view_print(v, "## What The Agent Requested\n\n%s for %s %s\n\n",
+	    code(v, view_text(v, p, "action", "?")),
+	    code(v, view_text(v, p, "business_object", "?")),
+	    code(v, view_text(v, p, "object_id", "?")));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		uint32_t node = json_get(
 		    &v->doc, parts[i].of_change_set ? cs : 0, parts[i].key);

@@ -87,6 +87,18 @@ class Screen(unittest.TestCase):
             self.assertRegex(text, r"(?m)^  \| waiver_reason: null -> ok")
             self.assertIn("not an instruction", text)
 
+    def test_a_value_cannot_leave_its_code_span_in_an_exported_replay(self):
+        w = Workspace("sqlite")
+        self.addCleanup(w.close)
+        w.sql("INSERT INTO invoices VALUES ('x` [a](b) `', 'acme', 'open', 5, NULL, '2026-06-20T14:31:08Z')")
+        identifier = w.proposed("x` [a](b) `")
+        path = os.path.join(w.path, "replay.md")
+        w.run("replay", "export", identifier, "--output", path, "--format", "markdown", check=0)
+        with open(path) as file:
+            text = file.read()
+        self.assertIn("`` x` [a](b) ` ``", text)
+        self.assertIn("not external database time travel", text)
+
     def test_first_look_has_no_hashes_and_details_have_them(self):
         w = Workspace("sqlite")
         self.addCleanup(w.close)
