@@ -424,19 +424,25 @@ find_leased(struct ledger *l, int64_t seq, struct job_row *job, struct err *e)
 
 /* What a receipt does to the proposal. */
 static enum proposal_event
-event_of(enum receipt_status status)
+event_of(const struct job_row *job, const struct receipt *r)
 {
 	static const enum proposal_event events[] = {EVENT_APPLIED,
 	    EVENT_ALREADY_APPLIED, EVENT_CONFLICT, EVENT_FAILED, EVENT_LOST};
+	bool certain = span_is(r->safe_error_code, "NOT_APPLIED") ||
+		       span_is(r->safe_error_code, "IDEMPOTENT_FAILED");
 
-	return events[status];
+	/* A look-up that failed says nothing about the attempt before it. */
+	return job->settle && r->status == RECEIPT_FAILED && !certain
+		   ? EVENT_LOST
+		   : events[r->status];
 }
 
 /* The receipt as a row to search, and as an event in the chain. The event
  * holds the bytes too, so that an edited row shows. */
 static int
 store_receipt(struct ledger *l, const struct proposal *p,
-    const struct receipt *r, struct span text, struct err *e)
+    const struct job_row *job, const struct receipt *r, struct span text,
+    struct err *e)
 {
 	struct buf body = BUF_INIT;
 	struct json_out j;
@@ -461,7 +467,7 @@ store_receipt(struct ledger *l, const struct proposal *p,
 	json_close(&j, '}');
 	rc = add_event(l, p,
 	    r->dry_run ? "writeback_dry_run"
-		       : state_event_name(event_of(r->status)),
+		       : state_event_name(event_of(job, r)),
 	    r->runner_id, buf_as_span(&body), e);
 	buf_clear(&body);
 	return rc;
@@ -483,7 +489,7 @@ apply_receipt(struct ledger *l, const struct job_row *job,
 	if (rc == 0 && !r->dry_run) {
 		/* The writer's word moves a state only where the table
 		 * allows it. */
-		if (!state_next(p.state, event_of(r->status), &to)) {
+		if (!state_next(p.state, event_of(job, r), &to)) {
 			return err_set(e, CS_E_STATE, "RECEIPT_NOT_EXPECTED",
 			    "a receipt '%s' is not possible for a proposal "
 			    "that is %s",
@@ -499,7 +505,7 @@ apply_receipt(struct ledger *l, const struct job_row *job,
 		    e);
 	}
 	if (rc == 0) {
-		rc = store_receipt(l, &p, r, text, e);
+		rc = store_receipt(l, &p, job, r, text, e);
 	}
 	/* One look-up follows by itself. If that could not settle it either,
 	 * the next one is asked for by somebody: not again and again while the

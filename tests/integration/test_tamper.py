@@ -3,11 +3,12 @@ one thing at a time. Each change is refused before the source transaction opens,
 with its own code, and the source is unchanged."""
 import os
 import re
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from workspace import Workspace  # noqa: E402
+from workspace import BIN, Workspace  # noqa: E402
 
 
 class Tampering(unittest.TestCase):
@@ -119,6 +120,24 @@ class Tampering(unittest.TestCase):
         codes = [r["receipt"].get("safe_error_code") for r in self.w.json("receipts", "list")["receipts"]]
         self.assertIn("JOB_SIGNATURE_INVALID", codes)
         self.assertEqual([self.w.row("INV-3001"), self.w.row("INV-3002"), self.w.row("INV-9001")], self.before)
+
+    def test_look_up_that_was_tampered_with_leaves_the_outcome_unknown(self):
+        """A writer dies with the job; the look-up that follows is edited: its
+        refusal must not be taken for "nothing was written"."""
+        killed = subprocess.run(
+            [os.path.join(os.path.dirname(BIN), "tests", "killat"), "writerd", "150",
+             os.path.join(BIN, "countersign"), "apply", self.id, "--store", self.w.store, "--config", self.w.config],
+            cwd=self.w.path, env=self.w.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+        self.assertIn(b"not known", killed.stdout)
+        self.w.wait_idle()
+        self.w.ledger("UPDATE jobs SET payload = CAST(payload || ' ' AS BLOB) WHERE settle = 1 AND state = 'released'")
+        self.w.run("apply", self.id)
+        kinds = [e["kind"] for e in self.w.json("events", "tail", "--proposal", self.id)["events"]
+                 if (e["payload"].get("receipt") or {}).get("safe_error_code") == "JOB_SIGNATURE_INVALID"]
+        self.assertEqual(kinds, ["writeback_outcome_unknown"])
+        settled = [self.w.json("apply", self.id, check=None)["status"] for _ in range(2)]
+        self.assertIn(settled[-1], ("applied", "already_applied"))
+        self.assertEqual(self.w.row("INV-3001")[0], 0)
 
     def test_events_cannot_be_changed_or_deleted_by_sql(self):
         import sqlite3
