@@ -18,8 +18,11 @@ commit_turn(struct ledger *l, struct err *e)
 	bool sign = s->in_transaction &&
 		    (l->head_wanted ||
 			s->last_event_id - l->signed_event_id >= HEAD_INTERVAL);
-	int rc = sign ? event_sign_head(s, l->key, e) : 0;
+	int rc = s->in_transaction ? store_begin(s, e) : 0;
 
+	if (rc == 0 && sign) {
+		rc = event_sign_head(s, l->key, e);
+	}
 	if (rc != 0) {
 		store_rollback(s);
 		return rc;

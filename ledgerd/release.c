@@ -346,10 +346,21 @@ release_lease_next(struct conn *writer)
 	struct msg_job m;
 	struct err e = {0};
 
-	if (!writer->claiming || writer->leased_seq != 0 ||
-	    store_begin(&l->store, &e) != 0 || next_job(l, &job, &e) != 0 ||
-	    stmt_change(&l->store, STMT_JOB_MOVE, &e, "iss", job.seq,
-		"released", "leased") != 0) {
+	int rc;
+
+	if (!writer->claiming || writer->leased_seq != 0) {
+		return;
+	}
+	if ((rc = store_begin(&l->store, &e)) == 0 &&
+	    (rc = next_job(l, &job, &e)) == 0) {
+		rc = stmt_change(&l->store, STMT_JOB_MOVE, &e, "iss", job.seq,
+		    "released", "leased");
+	}
+	if (rc != 0) {
+		/* No job is the usual case; anything else must be seen. */
+		if (rc != CS_E_NOT_FOUND) {
+			log_err(LOG_LEVEL_ERR, "no_job_leased", &e);
+		}
 		return;
 	}
 	/*

@@ -294,6 +294,13 @@ store_begin(struct store *s, struct err *e)
 {
 	int rc = 0;
 
+	if (s->in_transaction && sqlite3_get_autocommit(s->db)) {
+		/* A full disk or a failed write made SQLite take the whole turn
+		 * back. What came now would be committed alone, behind events
+		 * that are gone: nothing more until the turn has ended. */
+		return err_set(e, CS_E_UNAVAILABLE, "LEDGER_UNAVAILABLE",
+		    "the ledger took this turn back; check free space");
+	}
 	if (!s->in_transaction) {
 		rc = stmt_plain(s, STMT_BEGIN, e);
 		s->in_transaction = rc == 0;
@@ -346,7 +353,12 @@ store_request_end(struct store *s, bool keep)
 	struct err e = {0};
 
 	if (!keep) {
-		(void)stmt_plain(s, STMT_ROLLBACK_TO, &e);
+		if (stmt_plain(s, STMT_ROLLBACK_TO, &e) != 0 &&
+		    !sqlite3_get_autocommit(s->db)) {
+			/* Half a request must not stay: give the turn up, so
+			 * that its COMMIT fails and everybody is told. */
+			(void)stmt_plain(s, STMT_ROLLBACK, &e);
+		}
 		/* The savepoint took events back; the ones before it in this
 		 * turn stay, and the connection that writes sees them. */
 		s->last_event_id = 0;

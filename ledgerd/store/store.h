@@ -42,7 +42,9 @@ struct store {
 int store_open(struct store *s, const char *path, struct err *e);
 void store_close(struct store *s);
 
-/* Begin the turn's transaction if it is not open yet. */
+/* Begin the turn's transaction if it is not open yet. CS_E_UNAVAILABLE also
+ * when SQLite has taken the turn back by itself: it must end before anything
+ * else. */
 int store_begin(struct store *s, struct err *e);
 
 /* Commit what this turn has written; no-op when nothing is. When it fails

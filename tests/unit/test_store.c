@@ -1,0 +1,165 @@
+/*
+ * A turn that SQLite gives up in the middle (a full disk) must not leave events
+ * behind one by one: all of it is on disk, or none.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/check.h"
+
+#include "common/crypto/digest.h"
+#include "ledgerd/store/events.h"
+
+struct room {
+	char folder[64];
+	char path[96];
+	struct store store;
+};
+
+static int
+setup(void **state)
+{
+	struct room *r = calloc(1, sizeof(*r));
+	struct err e = {0};
+
+	assert_non_null(r);
+	(void)snprintf(r->folder, sizeof(r->folder), "/tmp/cs-store-XXXXXX");
+	assert_non_null(mkdtemp(r->folder));
+	(void)snprintf(r->path, sizeof(r->path), "%s/l.db", r->folder);
+	assert_int_equal(store_open(&r->store, r->path, &e), 0);
+	*state = r;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	static const char *const endings[] = {"", "-wal", "-shm"};
+	struct room *r = *state;
+	char path[112];
+
+	store_close(&r->store);
+	for (size_t i = 0; i < COUNT(endings); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", r->path, endings[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(r->folder);
+	free(r);
+	return 0;
+}
+
+static int
+append(struct store *s, size_t body_len)
+{
+	struct err e = {0};
+	char *body = calloc(1, body_len + 1);
+	int rc;
+
+	assert_non_null(body);
+	memset(body, '1', body_len);
+	rc = event_append(s,
+	    &(struct event_row){.kind = "call_refused",
+		.actor = span_of("a"),
+		.tenant = span_of("t"),
+		.body = {body, body_len}},
+	    &e);
+	free(body);
+	return rc;
+}
+
+static int64_t
+number(struct store *s, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	int64_t value;
+
+	assert_int_equal(sqlite3_prepare_v2(s->db, sql, -1, &st, NULL), 0);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	value = sqlite3_column_int64(st, 0);
+	(void)sqlite3_finalize(st);
+	return value;
+}
+
+/* From now on the file may have `more` pages more. */
+static void
+limit_pages(struct store *s, int64_t more)
+{
+	char sql[64];
+
+	(void)snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %lld",
+	    (long long)(number(s, "PRAGMA page_count") + more));
+	(void)number(s, sql);
+}
+
+static void
+a_turn_that_the_disk_gave_up_leaves_no_event_behind(void **state)
+{
+	struct store *s = &((struct room *)*state)->store;
+	struct err e = {0};
+
+	assert_int_equal(append(s, 10), 0);
+	assert_int_equal(store_commit(s, &e), 0);
+	limit_pages(s, 2);
+	assert_int_equal(append(s, 10), 0);
+	assert_int_equal(append(s, 100000), CS_E_UNAVAILABLE);
+	/* There would be room for this one: the turn is over all the same. */
+	assert_int_equal(append(s, 10), CS_E_UNAVAILABLE);
+	assert_int_equal(store_request_begin(s, &e), CS_E_UNAVAILABLE);
+	assert_int_equal(store_commit(s, &e), CS_E_UNAVAILABLE);
+	assert_int_equal(number(s, "SELECT count(*) FROM events"), 1);
+	assert_int_equal(s->last_event_id, 1);
+}
+
+static void
+after_it_the_chain_goes_on_without_a_gap(void **state)
+{
+	struct store *s = &((struct room *)*state)->store;
+	struct err e = {0};
+
+	assert_int_equal(append(s, 10), 0);
+	assert_int_equal(store_commit(s, &e), 0);
+	limit_pages(s, 2);
+	assert_int_equal(append(s, 100000), CS_E_UNAVAILABLE);
+	(void)append(s, 10);
+	(void)store_commit(s, &e);
+	limit_pages(s, 1000);
+	assert_int_equal(append(s, 100000), 0);
+	assert_int_equal(store_commit(s, &e), 0);
+	assert_int_equal(number(s, "SELECT count(*) FROM events"), 2);
+	assert_int_equal(number(s, "SELECT max(event_id) FROM events"), 2);
+}
+
+static void
+a_request_that_fails_takes_only_itself_back(void **state)
+{
+	struct store *s = &((struct room *)*state)->store;
+	struct err e = {0};
+
+	assert_int_equal(append(s, 10), 0);
+	assert_int_equal(store_request_begin(s, &e), 0);
+	assert_int_equal(append(s, 10), 0);
+	store_request_end(s, false);
+	assert_int_equal(append(s, 10), 0);
+	assert_int_equal(store_commit(s, &e), 0);
+	assert_int_equal(number(s, "SELECT count(*) FROM events"), 2);
+	assert_int_equal(number(s, "SELECT max(event_id) FROM events"), 2);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		a_turn_that_the_disk_gave_up_leaves_no_event_behind, setup,
+		teardown),
+	    cmocka_unit_test_setup_teardown(
+		after_it_the_chain_goes_on_without_a_gap, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_request_that_fails_takes_only_itself_back, setup, teardown),
+	};
+
+	crypto_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
