@@ -335,7 +335,7 @@ run(struct call *c, uint32_t arguments)
 			SPAN_ARGS(rpc_cut_text(c->tool, TOOL_MAX))));
 		return;
 	}
-	c->context = context_of(&s->contexts, c->cap->context);
+	c->context = context_of(c->request->session->contexts, c->cap->context);
 	take_args(c, arguments);
 	if (check(c, &e) != 0) {
 		refuse(c, err_reason(&e), e.msg);

@@ -28,6 +28,7 @@ on_initialize(struct request *r)
 	 * another. */
 	r->session->version =
 	    era_negotiate(json_string(&r->doc, asked, r->arena));
+	r->session->initialized = true;
 	j = reply_begin(r);
 	json_open(j, '{');
 	json_field_text(

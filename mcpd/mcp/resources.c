@@ -170,7 +170,7 @@ static void
 ask(struct lookup *l)
 {
 	struct request *r = l->request;
-	const struct context_set *set = &r->server->contexts;
+	const struct context_set *set = r->session->contexts;
 	struct ledger_waiter waiter = {r->arena, on_resource, l};
 
 	while (l->next_context < set->count &&

@@ -12,6 +12,9 @@
 /* One line holds them all, and each may become a read and a record. */
 #define BATCH_MAX 100U
 
+#define STATUS_OK          200
+#define STATUS_BAD_REQUEST 400
+
 /* The answers of one batch, collected until the last one is ready. */
 struct batch {
 	struct session *session;
@@ -20,12 +23,12 @@ struct batch {
 };
 
 void
-session_init(struct session *s, struct server *server,
-    void (*send)(void *transport, struct span text),
+session_init(struct session *s, struct server *server, session_send_fn send,
     void (*ended)(void *transport), void *transport)
 {
 	memset(s, 0, sizeof(*s));
 	s->server = server;
+	s->contexts = &server->contexts;
 	/* For clients that call before they have said initialize. */
 	s->version = MCP_LATEST_LEGACY;
 	s->send = send;
@@ -42,9 +45,10 @@ batch_release(struct batch *b)
 		return;
 	}
 	/* A batch of notifications has no answer at all. */
-	if (b->out.len > 0) {
+	if (b->out.len > 0 && !b->session->abandoned) {
 		buf_putc(&b->out, ']');
-		b->session->send(b->session->transport, buf_as_span(&b->out));
+		b->session->send(
+		    b->session->transport, buf_as_span(&b->out), STATUS_OK);
 	}
 	buf_clear(&b->out);
 	free(b);
@@ -52,10 +56,12 @@ batch_release(struct batch *b)
 
 /* Alone, or as the next element of a batch. */
 static void
-deliver(struct session *s, struct batch *b, struct span text)
+deliver(struct session *s, struct batch *b, struct span text, int status)
 {
 	if (b == NULL) {
-		s->send(s->transport, text);
+		if (!s->abandoned) {
+			s->send(s->transport, text, status);
+		}
 		return;
 	}
 	buf_putc(&b->out, b->out.len == 0 ? '[' : ',');
@@ -94,7 +100,8 @@ reply_end(struct request *r)
 {
 	rpc_end_result(&r->server->json);
 	if (!r->cancelled) {
-		deliver(r->session, r->batch, buf_as_span(&r->server->line));
+		deliver(r->session, r->batch, buf_as_span(&r->server->line),
+		    STATUS_OK);
 	}
 	end_request(r);
 }
@@ -115,7 +122,7 @@ refuse(struct session *s, struct batch *b, struct span id, int code,
 	buf_reset(&server->line);
 	json_begin(&server->json, &server->line, 0);
 	rpc_put_error(&server->json, id, code, message, span_of(""));
-	deliver(s, b, buf_as_span(&server->line));
+	deliver(s, b, buf_as_span(&server->line), STATUS_BAD_REQUEST);
 }
 
 void
@@ -133,7 +140,8 @@ reply_error(struct request *r, int code, const char *message, struct span data)
 	json_begin(&server->json, &server->line, 0);
 	rpc_put_error(&server->json, r->id, code, message, data);
 	if (!r->cancelled) {
-		deliver(r->session, r->batch, buf_as_span(&server->line));
+		deliver(r->session, r->batch, buf_as_span(&server->line),
+		    STATUS_OK);
 	}
 	end_request(r);
 }
@@ -281,7 +289,14 @@ receive_array(struct session *s, struct arena *a, const struct json_doc *doc)
 }
 
 void
-session_receive(struct session *s, struct span text)
+session_abandon(struct session *s)
+{
+	s->abandoned = true;
+}
+
+void
+session_receive(
+    struct session *s, struct span text, const struct http_headers *headers)
 {
 	struct arena *a = server_take_arena(s->server);
 	struct json_doc doc;
@@ -289,6 +304,7 @@ session_receive(struct session *s, struct span text)
 	struct span copy = arena_span(a, text);
 	int code = rpc_scan(&doc, copy, a);
 
+	(void)headers;
 	if (code != 0) {
 		session_refuse(s, code,
 		    code == RPC_PARSE_ERROR

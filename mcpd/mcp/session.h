@@ -14,6 +14,16 @@
 
 struct batch;
 
+/*
+ * What the HTTP headers of a message say of it, raw and untrusted; the body has
+ * to agree (mcp.md §1.6). Without a pointer the header was not sent.
+ */
+struct http_headers {
+	struct span version; /* MCP-Protocol-Version */
+	struct span method;  /* Mcp-Method */
+	struct span name;    /* Mcp-Name */
+};
+
 /* One request on its way to an answer; it lives in its own arena. */
 struct request {
 	TAILQ_ENTRY(request) link;
@@ -30,30 +40,48 @@ struct request {
 	void *work;
 };
 
+typedef void (*session_send_fn)(
+    void *transport, struct span text, int http_status);
+
 struct session {
 	struct server *server;
-	enum mcp_version version; /* as negotiated last */
+	const struct context_set *contexts; /* whom its calls are for */
+	enum mcp_version version;           /* as negotiated last */
+	bool initialized;                   /* initialize was answered */
+	bool abandoned;                     /* nobody takes answers */
 	/* In flight, oldest first; each is also looked up here by id. */
 	TAILQ_HEAD(, request) requests;
 	unsigned in_flight;
 	/* The transport's: send one text; a request has ended. */
-	void (*send)(void *transport, struct span text);
+	session_send_fn send;
 	void (*ended)(void *transport);
 	void *transport;
 };
 
 /*
- * `send` gets each answer as one JSON text without a newline and copies it;
- * `ended` tells that a request is over, answered or not. Both may be called
- * before session_receive returns.
+ * `send` gets each answer as one JSON text without a newline and copies it,
+ * with the status that HTTP gives it; `ended` tells that a request is over,
+ * answered or not. Both may be called before session_receive returns. The
+ * contexts are the server's until the transport sets others.
  */
 void session_init(struct session *s, struct server *server,
-    void (*send)(void *transport, struct span text),
-    void (*ended)(void *transport), void *transport);
+    session_send_fn send, void (*ended)(void *transport), void *transport);
 
-/* One JSON text from the client (untrusted; copied, so it may go at once).
- * Every request in it is answered exactly once, unless it is cancelled. */
-void session_receive(struct session *s, struct span text);
+/*
+ * One JSON text from the client (untrusted; copied, so it may go at once).
+ * `headers` of HTTP, else NULL. Every request in it is answered exactly once,
+ * unless it is cancelled. When it returns and neither an answer was sent nor
+ * a request is in flight, the text was a notification or a response.
+ */
+void session_receive(
+    struct session *s, struct span text, const struct http_headers *headers);
+
+/*
+ * The client cannot be answered any more. Nothing is sent from here on; work
+ * that may be stopped is (a client of 2026-07-28 cancels by going away, one of
+ * an older revision does not). The session must stay until in_flight is 0.
+ */
+void session_abandon(struct session *s);
 
 /* Answer a text that could not even be read: there is no id to echo. */
 void session_refuse(struct session *s, int code, const char *message);

@@ -143,10 +143,11 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* Answers of one turn of the loop leave together, in one write. */
 static void
-send_line(void *transport, struct span text)
+send_line(void *transport, struct span text, int http_status)
 {
 	struct stdio *s = transport;
 
+	(void)http_status;
 	if (s->finished) {
 		return;
 	}
@@ -178,7 +179,7 @@ take_line(struct stdio *s, struct span line)
 	}
 	for (size_t i = 0; i < line.len; i++) {
 		if (line.ptr[i] != ' ' && line.ptr[i] != '\t') {
-			session_receive(&s->session, line);
+			session_receive(&s->session, line, NULL);
 			return;
 		}
 	}

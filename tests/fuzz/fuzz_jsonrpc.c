@@ -61,11 +61,12 @@ on_mismatch(void *arg, const struct err *e)
 }
 
 static void
-on_send(void *transport, struct span text)
+on_send(void *transport, struct span text, int http_status)
 {
 	struct json_doc doc;
 
 	(void)transport;
+	(void)http_status;
 	cs_assert(memchr(text.ptr, '\n', text.len) == NULL);
 	arena_reset(scratch);
 	cs_assert(json_scan(&doc, text, scratch, NULL) == 0);
@@ -120,7 +121,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const char *end = memchr(rest.ptr, '\n', rest.len);
 		size_t len = end == NULL ? rest.len : (size_t)(end - rest.ptr);
 
-		session_receive(&session, (struct span){rest.ptr, len});
+		session_receive(&session, (struct span){rest.ptr, len}, NULL);
 		rest.ptr += len + (end != NULL ? 1 : 0);
 		rest.len -= len + (end != NULL ? 1 : 0);
 	}

@@ -214,9 +214,10 @@ on_ledger(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_send(void *transport, struct span text)
+on_send(void *transport, struct span text, int http_status)
 {
 	(void)transport;
+	(void)http_status;
 	buf_span(&w.answers, text);
 	buf_putc(&w.answers, '\n');
 }
@@ -314,7 +315,7 @@ say(const char *text)
 		buf_putc(&line, *text == '\'' ? '"' : *text);
 	}
 	buf_reset(&w.answers);
-	session_receive(&w.session, buf_as_span(&line));
+	session_receive(&w.session, buf_as_span(&line), NULL);
 	settle();
 	buf_clear(&line);
 }
