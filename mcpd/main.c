@@ -169,7 +169,8 @@ build_server(struct daemon *d)
 	s->contract = d->contract;
 	s->mode = d->read_only ? MODE_READ_ONLY : d->contract->mode;
 	s->format = format == 2 ? &result_v2 : &result_v1;
-	s->tools = tools_new(d->contract, s->mode, d->style);
+	s->tools = tools_new(d->contract,
+	    &(struct tools_options){s->mode, d->style, format == 2});
 	context_resolve(&s->contexts, d->contract, lookup_env, &d->startup);
 	for (size_t i = 0; i < s->contexts.count; i++) {
 		if (s->contexts.items[i].refusal != NULL) {

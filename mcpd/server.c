@@ -5,6 +5,15 @@
 
 #include "common/base/arena.h"
 
+void
+server_put_info(struct json_out *j)
+{
+	json_open(j, '{');
+	json_field_text(j, "name", "countersign");
+	json_field_text(j, "version", CS_VERSION);
+	json_close(j, '}');
+}
+
 struct arena *
 server_take_arena(struct server *s)
 {

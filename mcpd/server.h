@@ -30,6 +30,9 @@ struct server {
 	unsigned spare_count;
 };
 
+/* {"name":…,"version":…}: who we are, in every era. */
+void server_put_info(struct json_out *j);
+
 /* An empty arena, and back again: giving it back ends everything in it. */
 struct arena *server_take_arena(struct server *s);
 void server_give_arena(struct server *s, struct arena *a);

@@ -56,7 +56,6 @@ answer(struct call *c)
 	buf_reset(&s->text);
 	json_begin(&pretty, &s->text, 2);
 	put_value(&pretty, c);
-	json_open(j, '{');
 	if (failed) {
 		json_field_bool(j, "isError", true);
 	}
@@ -71,7 +70,6 @@ answer(struct call *c)
 		json_key(j, "structuredContent");
 		put_value(j, c);
 	}
-	json_close(j, '}');
 	reply_end(r);
 }
 

@@ -30,17 +30,26 @@ on_initialize(struct request *r)
 	    era_negotiate(json_string(&r->doc, asked, r->arena));
 	r->session->initialized = true;
 	j = reply_begin(r);
-	json_open(j, '{');
 	json_field_text(
 	    j, "protocolVersion", era_version_name(r->session->version));
 	json_field_raw(
 	    j, "capabilities", span_of("{\"tools\":{},\"resources\":{}}"));
 	json_key(j, "serverInfo");
-	json_open(j, '{');
-	json_field_text(j, "name", "countersign");
-	json_field_text(j, "version", CS_VERSION);
-	json_close(j, '}');
-	json_close(j, '}');
+	server_put_info(j);
+	reply_end(r);
+}
+
+/* The modern handshake: asked at any time, changes nothing. Without a
+ * listChanged there is nothing to subscribe to. */
+static void
+on_discover(struct request *r)
+{
+	struct json_out *j = reply_begin(r);
+
+	json_field_raw(j, "supportedVersions", span_of("[\"" MCP_MODERN "\"]"));
+	json_field_raw(
+	    j, "capabilities", span_of("{\"tools\":{},\"resources\":{}}"));
+	reply_put_cache(r, LIST_TTL_MS);
 	reply_end(r);
 }
 
@@ -48,7 +57,7 @@ on_initialize(struct request *r)
 static void
 on_ping(struct request *r)
 {
-	json_put_raw(reply_begin(r), span_of("{}"));
+	(void)reply_begin(r);
 	reply_end(r);
 }
 
@@ -74,54 +83,48 @@ on_tools_list(struct request *r)
 		    "Invalid params: unknown cursor", span_of(""));
 		return;
 	}
-	json_put_raw(reply_begin(r), tools_json(r->server->tools));
+	json_field_raw(
+	    reply_begin(r), "tools", tools_json(r->server->tools, r->era));
+	reply_put_cache(r, LIST_TTL_MS);
 	reply_end(r);
 }
 
+#define BOTH (ERA_LEGACY | ERA_MODERN)
+
 static const struct {
 	const char *name;
+	unsigned eras;
 	void (*handle)(struct request *r);
 } methods[] = {
-    {"tools/call", on_tools_call},
-    {"tools/list", on_tools_list},
-    {"initialize", on_initialize},
-    {"ping", on_ping},
-    {"resources/read", on_resources_read},
-    {"resources/list", on_resources_list},
-    {"resources/templates/list", on_resources_templates},
+    {"tools/call", BOTH, on_tools_call},
+    {"tools/list", BOTH, on_tools_list},
+    {"server/discover", ERA_MODERN, on_discover},
+    {"initialize", ERA_LEGACY, on_initialize},
+    {"ping", ERA_LEGACY, on_ping},
+    {"resources/read", BOTH, on_resources_read},
+    {"resources/list", BOTH, on_resources_list},
+    {"resources/templates/list", BOTH, on_resources_templates},
 };
-
-/* The message names a per-request version: say which ones we have. */
-static void
-refuse_version(struct request *r, struct span requested)
-{
-	struct buf data = BUF_INIT;
-	struct json_out j;
-
-	json_begin(&j, &data, 0);
-	era_put_unsupported(&j, requested);
-	reply_error(r, RPC_BAD_VERSION, "Unsupported protocol version",
-	    buf_as_span(&data));
-	buf_clear(&data);
-}
 
 void
 dispatch_request(struct request *r, struct span method)
 {
-	struct era era = era_of(&r->doc, r->params, r->arena);
+	struct rpc_failure failure = {0};
 
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		if (!span_is(method, methods[i].name)) {
-			continue;
-		}
-		/* Only for methods that exist: an unknown one is told as
-		 * such first. */
-		if (era.era == ERA_UNSUPPORTED) {
-			refuse_version(r, era.requested);
-		} else {
-			methods[i].handle(r);
-		}
+	if (r->era == ERA_MODERN) {
+		failure = envelope_check(&r->doc, r->params, method,
+		    r->session->headers, r->arena, &r->envelope);
+	}
+	if (failure.code != 0) {
+		reply_failure(r, &failure);
 		return;
+	}
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if ((methods[i].eras & r->era) != 0 &&
+		    span_is(method, methods[i].name)) {
+			methods[i].handle(r);
+			return;
+		}
 	}
 	/* Clients that probe with server/discover fall back on this. */
 	reply_error(r, RPC_METHOD_NOT_FOUND, "Method not found", span_of(""));

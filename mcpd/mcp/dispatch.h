@@ -6,6 +6,10 @@
 
 #include "mcpd/mcp/session.h"
 
+/* How long a client may keep a list: they change with a restart only, and what
+ * is gone by then is refused when it is called. */
+#define LIST_TTL_MS 60000
+
 /* Answer the request, at once or later. `method` is the client's word. The
  * request may be gone when this returns. */
 void dispatch_request(struct request *r, struct span method);

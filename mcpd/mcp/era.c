@@ -4,9 +4,7 @@
  */
 #include "mcpd/mcp/era.h"
 
-#define VERSION_KEY "io.modelcontextprotocol/protocolVersion"
-
-/* By enum mcp_version; a modern revision gets a table of its own. */
+/* By enum mcp_version. */
 static const char *const versions[] = {
     [MCP_2024_11_05] = "2024-11-05",
     [MCP_2025_03_26] = "2025-03-26",
@@ -16,15 +14,25 @@ static const char *const versions[] = {
 
 #define VERSIONS ((int)(sizeof(versions) / sizeof(versions[0])))
 
+bool
+era_find_version(struct span name, enum mcp_version *out)
+{
+	for (int i = 0; i < VERSIONS; i++) {
+		if (span_is(name, versions[i])) {
+			*out = (enum mcp_version)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 enum mcp_version
 era_negotiate(struct span requested)
 {
-	for (int i = 0; i < VERSIONS; i++) {
-		if (span_is(requested, versions[i])) {
-			return (enum mcp_version)i;
-		}
-	}
-	return MCP_LATEST_LEGACY;
+	enum mcp_version version = MCP_LATEST_LEGACY;
+
+	(void)era_find_version(requested, &version);
+	return version;
 }
 
 const char *
@@ -39,35 +47,57 @@ era_has_batches(enum mcp_version version)
 	return version == MCP_2025_03_26;
 }
 
-struct era
-era_of(const struct json_doc *doc, uint32_t params, struct arena *a)
+/* YYYY-MM-DD, so that later means greater. */
+static bool
+is_date(struct span text)
 {
-	struct era era = {ERA_LEGACY, {"", 0}};
+	static const char form[] = "0000-00-00";
+
+	if (text.len != sizeof(form) - 1) {
+		return false;
+	}
+	for (size_t i = 0; i < text.len; i++) {
+		bool digit = text.ptr[i] >= '0' && text.ptr[i] <= '9';
+
+		if (form[i] == '-' ? text.ptr[i] != '-' : !digit) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+era_header_is_modern(const struct http_headers *headers)
+{
+	return headers != NULL && is_date(headers->version) &&
+	       memcmp(headers->version.ptr, versions[MCP_LATEST_LEGACY],
+		   headers->version.len) > 0;
+}
+
+enum mcp_era
+era_of(const struct json_doc *doc, uint32_t params,
+    const struct http_headers *headers)
+{
 	uint32_t meta = JSON_NONE;
 
 	if (params != JSON_NONE) {
 		meta = json_get_type(doc, params, "_meta", JSON_OBJECT);
 	}
 	/* By the member's presence: any value there means that the sender
-	 * counts on per-request rules that we do not have. */
-	if (meta != JSON_NONE &&
-	    json_get(doc, meta, VERSION_KEY) != JSON_NONE) {
-		era.era = ERA_UNSUPPORTED;
-		era.requested = json_get_string(doc, meta, VERSION_KEY, a);
+	 * counts on the rules of the envelope. */
+	if (era_header_is_modern(headers) ||
+	    (meta != JSON_NONE &&
+		json_get(doc, meta, META_VERSION) != JSON_NONE)) {
+		return ERA_MODERN;
 	}
-	return era;
+	return ERA_LEGACY;
 }
 
 void
 era_put_unsupported(struct json_out *j, struct span requested)
 {
 	json_open(j, '{');
-	json_key(j, "supported");
-	json_open(j, '[');
-	for (int i = VERSIONS; i > 0; i--) {
-		json_put_text(j, versions[i - 1]);
-	}
-	json_close(j, ']');
+	json_field_raw(j, "supported", span_of("[\"" MCP_MODERN "\"]"));
 	json_field_span(j, "requested", requested);
 	json_close(j, '}');
 }

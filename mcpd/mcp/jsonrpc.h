@@ -15,7 +15,10 @@
 #define RPC_INVALID_PARAMS   (-32602)
 #define RPC_INTERNAL         (-32603)
 #define RPC_NOT_FOUND        (-32002) /* resources, up to 2025-11-25 */
-#define RPC_BAD_VERSION      (-32022) /* from 2026-07-28 on */
+/* From 2026-07-28 on. */
+#define RPC_HEADER_MISMATCH    (-32020)
+#define RPC_MISSING_CAPABILITY (-32021)
+#define RPC_BAD_VERSION        (-32022)
 
 /* Longest raw id that we keep. */
 #define RPC_ID_MAX 256U

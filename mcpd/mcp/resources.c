@@ -69,7 +69,8 @@ resource_uri_parse(
 void
 on_resources_list(struct request *r)
 {
-	json_put_raw(reply_begin(r), span_of("{\"resources\":[]}"));
+	json_field_raw(reply_begin(r), "resources", span_of("[]"));
+	reply_put_cache(r, LIST_TTL_MS);
 	reply_end(r);
 }
 
@@ -78,7 +79,6 @@ on_resources_templates(struct request *r)
 {
 	struct json_out *j = reply_begin(r);
 
-	json_open(j, '{');
 	json_key(j, "resourceTemplates");
 	json_open(j, '[');
 	for (int i = 0; i < RESOURCE_KINDS; i++) {
@@ -92,7 +92,7 @@ on_resources_templates(struct request *r)
 		json_close(j, '}');
 	}
 	json_close(j, ']');
-	json_close(j, '}');
+	reply_put_cache(r, LIST_TTL_MS);
 	reply_end(r);
 }
 
@@ -108,7 +108,8 @@ answer_not_found(struct request *r, struct span uri)
 	json_open(&j, '{');
 	json_field_span(&j, "uri", uri);
 	json_close(&j, '}');
-	reply_error(r, RPC_NOT_FOUND,
+	reply_error(r,
+	    r->era == ERA_MODERN ? RPC_INVALID_PARAMS : RPC_NOT_FOUND,
 	    arena_printf(r->arena, "Resource %.*s not found", SPAN_ARGS(shown)),
 	    buf_as_span(&data));
 	buf_clear(&data);
@@ -134,7 +135,6 @@ answer_document(const struct lookup *l, struct span document)
 		buf_span(&s->text, document);
 	}
 	j = reply_begin(r);
-	json_open(j, '{');
 	json_key(j, "contents");
 	json_open(j, '[');
 	json_open(j, '{');
@@ -143,7 +143,7 @@ answer_document(const struct lookup *l, struct span document)
 	json_field_span(j, "text", buf_as_span(&s->text));
 	json_close(j, '}');
 	json_close(j, ']');
-	json_close(j, '}');
+	reply_put_cache(r, 0);
 	reply_end(r);
 }
 

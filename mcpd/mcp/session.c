@@ -14,6 +14,7 @@
 
 #define STATUS_OK          200
 #define STATUS_BAD_REQUEST 400
+#define STATUS_NOT_FOUND   404
 
 /* The answers of one batch, collected until the last one is ready. */
 struct batch {
@@ -84,32 +85,108 @@ end_request(struct request *r)
 	s->ended(s->transport);
 }
 
+/* Modern results say what they are and who speaks. */
+static void
+put_modern(struct json_out *j, const char *type)
+{
+	json_field_text(j, "resultType", type);
+	json_key(j, "_meta");
+	json_open(j, '{');
+	json_key(j, "io.modelcontextprotocol/serverInfo");
+	server_put_info(j);
+	json_close(j, '}');
+}
+
 struct json_out *
-reply_begin(struct request *r)
+reply_begin_as(struct request *r, const char *type)
 {
 	struct server *server = r->server;
 
 	buf_reset(&server->line);
 	json_begin(&server->json, &server->line, 0);
 	rpc_begin_result(&server->json, r->id);
+	json_open(&server->json, '{');
+	if (r->era == ERA_MODERN) {
+		put_modern(&server->json, type);
+	}
 	return &server->json;
 }
 
-void
-reply_end(struct request *r)
+struct json_out *
+reply_begin(struct request *r)
 {
-	rpc_end_result(&r->server->json);
+	return reply_begin_as(r, "complete");
+}
+
+/* Private: what one caller may see is nobody else's to be served from a
+ * shared cache. */
+void
+reply_put_cache(struct request *r, int64_t ttl_ms)
+{
+	if (r->era == ERA_MODERN) {
+		json_field_int(&r->server->json, "ttlMs", ttl_ms);
+		json_field_text(&r->server->json, "cacheScope", "private");
+	}
+}
+
+/* Send what server->line holds and end. */
+static void
+finish(struct request *r, int status)
+{
 	if (!r->cancelled) {
 		deliver(r->session, r->batch, buf_as_span(&r->server->line),
-		    STATUS_OK);
+		    status);
 	}
 	end_request(r);
 }
 
 void
-reply_none(struct request *r)
+reply_end(struct request *r)
 {
-	end_request(r);
+	json_close(&r->server->json, '}');
+	rpc_end_result(&r->server->json);
+	finish(r, STATUS_OK);
+}
+
+/* The error as the one text of an answer, in server->line. */
+static void
+put_error(struct server *server, struct span id, int code, const char *message,
+    struct span data)
+{
+	buf_reset(&server->line);
+	json_begin(&server->json, &server->line, 0);
+	rpc_put_error(&server->json, id, code, message, data);
+}
+
+/* Clients of both eras tell by this status which one a server speaks. */
+static int
+status_of(enum mcp_era era, int code)
+{
+	return era == ERA_MODERN && code == RPC_METHOD_NOT_FOUND
+		   ? STATUS_NOT_FOUND
+		   : STATUS_OK;
+}
+
+void
+reply_error(struct request *r, int code, const char *message, struct span data)
+{
+	put_error(r->server, r->id, code, message, data);
+	finish(r, status_of(r->era, code));
+}
+
+void
+reply_failure(struct request *r, const struct rpc_failure *f)
+{
+	struct buf data = BUF_INIT;
+	struct json_out j;
+
+	if (f->code == RPC_BAD_VERSION) {
+		json_begin(&j, &data, 0);
+		era_put_unsupported(&j, f->requested);
+	}
+	put_error(r->server, r->id, f->code, f->message, buf_as_span(&data));
+	buf_clear(&data);
+	finish(r, STATUS_BAD_REQUEST);
 }
 
 /* An error that belongs to no request in flight. */
@@ -117,12 +194,8 @@ static void
 refuse(struct session *s, struct batch *b, struct span id, int code,
     const char *message)
 {
-	struct server *server = s->server;
-
-	buf_reset(&server->line);
-	json_begin(&server->json, &server->line, 0);
-	rpc_put_error(&server->json, id, code, message, span_of(""));
-	deliver(s, b, buf_as_span(&server->line), STATUS_BAD_REQUEST);
+	put_error(s->server, id, code, message, span_of(""));
+	deliver(s, b, buf_as_span(&s->server->line), STATUS_BAD_REQUEST);
 }
 
 void
@@ -132,17 +205,8 @@ session_refuse(struct session *s, int code, const char *message)
 }
 
 void
-reply_error(struct request *r, int code, const char *message, struct span data)
+reply_none(struct request *r)
 {
-	struct server *server = r->server;
-
-	buf_reset(&server->line);
-	json_begin(&server->json, &server->line, 0);
-	rpc_put_error(&server->json, r->id, code, message, data);
-	if (!r->cancelled) {
-		deliver(r->session, r->batch, buf_as_span(&server->line),
-		    STATUS_OK);
-	}
 	end_request(r);
 }
 
@@ -161,6 +225,17 @@ find_request(struct session *s, struct span id)
 	return NULL;
 }
 
+/* The flag is enough where the work cannot be stopped: what is recorded stays,
+ * only its answer is dropped. */
+static void
+stop(struct request *r)
+{
+	r->cancelled = true;
+	if (r->on_cancel != NULL) {
+		r->on_cancel(r);
+	}
+}
+
 /* Unknown, finished and foreign ids are ignored. */
 static void
 on_cancelled(struct session *s, const struct json_doc *doc, uint32_t params)
@@ -177,11 +252,21 @@ on_cancelled(struct session *s, const struct json_doc *doc, uint32_t params)
 	if (r == NULL) {
 		return;
 	}
-	/* The flag is enough where the work cannot be stopped: what is
-	 * recorded stays, only its answer is dropped. */
-	r->cancelled = true;
-	if (r->on_cancel != NULL) {
-		r->on_cancel(r);
+	stop(r);
+}
+
+void
+session_abandon(struct session *s)
+{
+	struct request *r = NULL;
+	struct request *next = NULL;
+
+	s->abandoned = true;
+	for (r = TAILQ_FIRST(&s->requests); r != NULL; r = next) {
+		next = TAILQ_NEXT(r, link); /* stopping may end r */
+		if (r->era == ERA_MODERN) {
+			stop(r);
+		}
 	}
 }
 
@@ -198,6 +283,7 @@ start_request(struct session *s, struct batch *b, struct arena *a,
 	r->doc = *doc;
 	r->params = m->params;
 	r->id = m->id;
+	r->era = era_of(doc, m->params, s->headers);
 	r->batch = b;
 	if (b != NULL) {
 		b->waiting++;
@@ -241,6 +327,10 @@ serve(struct session *s, struct batch *b, struct arena *a,
 	} else if (m.kind == RPC_NOTIFICATION &&
 		   span_is(m.method, "notifications/cancelled")) {
 		on_cancelled(s, doc, m.params);
+	} else if (m.kind == RPC_RESPONSE && era_header_is_modern(s->headers)) {
+		/* We ask nothing, and there the transport says so, too. */
+		refuse(s, b, m.id, RPC_INVALID_REQUEST,
+		    "Invalid Request: responses are not accepted");
 	}
 	server_give_arena(s->server, a);
 }
@@ -288,32 +378,60 @@ receive_array(struct session *s, struct arena *a, const struct json_doc *doc)
 	server_give_arena(s->server, a);
 }
 
-void
-session_abandon(struct session *s)
+/* Why a text cannot be served at all under its headers, or NULL. */
+static const char *
+object_to_headers(struct session *s, const struct json_doc *doc)
 {
-	s->abandoned = true;
+	const struct http_headers *h = s->headers;
+
+	if (h == NULL || h->version.ptr == NULL) {
+		return NULL;
+	}
+	if (era_header_is_modern(h)) {
+		return doc->nodes[0].type == JSON_ARRAY
+			   ? "Invalid Request: batches are not supported"
+			   : NULL;
+	}
+	/* It also decides whether a batch is allowed. */
+	if (era_find_version(h->version, &s->version)) {
+		return NULL;
+	}
+	return "Bad Request: unsupported MCP-Protocol-Version; supported are "
+	       "2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25 and " MCP_MODERN;
 }
 
-void
-session_receive(
-    struct session *s, struct span text, const struct http_headers *headers)
+static void
+receive(struct session *s, struct span text)
 {
 	struct arena *a = server_take_arena(s->server);
 	struct json_doc doc;
 	/* A copy: answers may come long after the transport's buffer moved. */
 	struct span copy = arena_span(a, text);
 	int code = rpc_scan(&doc, copy, a);
+	const char *why = NULL;
 
-	(void)headers;
 	if (code != 0) {
-		session_refuse(s, code,
-		    code == RPC_PARSE_ERROR
-			? "Parse error"
-			: "Invalid Request: duplicate key, or nested too deep");
+		why = code == RPC_PARSE_ERROR ? "Parse error"
+					      : "Invalid Request: duplicate "
+						"key, or nested too deep";
+	} else if ((why = object_to_headers(s, &doc)) != NULL) {
+		code = RPC_INVALID_REQUEST;
+	}
+	if (code != 0) {
+		session_refuse(s, code, why);
 		server_give_arena(s->server, a);
 	} else if (doc.nodes[0].type == JSON_ARRAY) {
 		receive_array(s, a, &doc);
 	} else {
 		serve(s, NULL, a, &doc);
 	}
+}
+
+void
+session_receive(
+    struct session *s, struct span text, const struct http_headers *headers)
+{
+	s->headers = headers;
+	receive(s, text);
+	s->headers = NULL;
 }

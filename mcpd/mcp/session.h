@@ -8,21 +8,11 @@
 
 #include <sys/queue.h>
 
-#include "mcpd/mcp/era.h"
+#include "mcpd/mcp/envelope.h"
 #include "mcpd/mcp/jsonrpc.h"
 #include "mcpd/server.h"
 
 struct batch;
-
-/*
- * What the HTTP headers of a message say of it, raw and untrusted; the body has
- * to agree (mcp.md §1.6). Without a pointer the header was not sent.
- */
-struct http_headers {
-	struct span version; /* MCP-Protocol-Version */
-	struct span method;  /* Mcp-Method */
-	struct span name;    /* Mcp-Name */
-};
 
 /* One request on its way to an answer; it lives in its own arena. */
 struct request {
@@ -33,6 +23,8 @@ struct request {
 	struct json_doc doc;
 	uint32_t params; /* object node or JSON_NONE */
 	struct span id;  /* raw token */
+	enum mcp_era era;
+	struct envelope envelope; /* of a modern request */
 	struct batch *batch;
 	bool cancelled; /* work goes on or stops, but nothing is answered */
 	/* Stop the work if that is possible; may end the request. */
@@ -49,6 +41,8 @@ struct session {
 	enum mcp_version version;           /* as negotiated last */
 	bool initialized;                   /* initialize was answered */
 	bool abandoned;                     /* nobody takes answers */
+	/* Of the text that is being received; NULL otherwise. */
+	const struct http_headers *headers;
 	/* In flight, oldest first; each is also looked up here by id. */
 	TAILQ_HEAD(, request) requests;
 	unsigned in_flight;
@@ -87,15 +81,24 @@ void session_abandon(struct session *s);
 void session_refuse(struct session *s, int code, const char *message);
 
 /*
- * Answer a request, once: reply_begin, write one value, reply_end. Or
- * reply_error; `data` is raw JSON and may be empty. Both ends free the request
- * with its arena, so nothing of it may be touched afterwards. Nothing else may
- * be written between begin and end: all requests share one output.
+ * Answer a request, once: reply_begin opens the result's object, members
+ * follow, reply_end. Or reply_error; `data` is raw JSON and may be empty. Both
+ * ends free the request with its arena, so nothing of it may be touched
+ * afterwards. Nothing else may be written between begin and end: all requests
+ * share one output. `type` is what a modern result says it is ("complete").
  */
 struct json_out *reply_begin(struct request *r);
+struct json_out *reply_begin_as(struct request *r, const char *type);
 void reply_end(struct request *r);
 void reply_error(
     struct request *r, int code, const char *message, struct span data);
+
+/* Between begin and end: how long a client may keep a list or a document. */
+void reply_put_cache(struct request *r, int64_t ttl_ms);
+
+/* Refuse a request whose message cannot be served: HTTP calls that a bad
+ * request, whatever the code. */
+void reply_failure(struct request *r, const struct rpc_failure *f);
 
 /* End a cancelled request without an answer; the client expects none. */
 void reply_none(struct request *r);

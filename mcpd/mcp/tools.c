@@ -7,8 +7,6 @@
 #include "common/base/arena.h"
 #include "common/base/xalloc.h"
 
-#define DRAFT_07 "http://json-schema.org/draft-07/schema#"
-
 static const char handles_hint[] =
     "Evidence ids in the result are audit/replay handles; there is no need to "
     "call them this turn.";
@@ -21,7 +19,8 @@ static const char *const arg_types[] = {
 
 struct tool_list {
 	struct arena *arena;
-	struct buf json;
+	struct buf legacy; /* the list, as each era has it */
+	struct buf modern;
 	const struct contract *contract;
 	struct exposure_list exposures;
 };
@@ -98,7 +97,6 @@ put_schema(
 	json_close(j, '}');
 	put_required(j, cap);
 	json_field_bool(j, "additionalProperties", false);
-	json_field_text(j, "$schema", DRAFT_07);
 	json_close(j, '}');
 }
 
@@ -138,9 +136,54 @@ describe(
 	    hint, handles_hint);
 }
 
+/*
+ * What a successful result of format 2 holds. Members of the other kind are
+ * null there; an error carries no structured content at all.
+ */
+static void
+put_output_schema(struct json_out *j, bool is_read)
+{
+	static const struct {
+		const char *name;
+		const char *type[2]; /* of a proposal, of a read */
+	} members[] = {
+	    {"ok", {"boolean", "boolean"}},
+	    {"summary", {"string", "string"}},
+	    {"action", {"string", "string"}},
+	    {"kind", {"string", "string"}},
+	    {"data", {"null", "object"}},
+	    {"proposal", {"object", "null"}},
+	    {"error", {"null", "null"}},
+	    {"evidence", {"object", "object"}},
+	    {"source_database_changed", {"boolean", "boolean"}},
+	    {"_meta", {"object", "object"}},
+	};
+	const size_t count = sizeof(members) / sizeof(members[0]);
+
+	json_key(j, "outputSchema");
+	json_open(j, '{');
+	json_field_text(j, "type", "object");
+	json_key(j, "properties");
+	json_open(j, '{');
+	for (size_t i = 0; i < count; i++) {
+		json_key(j, members[i].name);
+		json_open(j, '{');
+		json_field_text(j, "type", members[i].type[is_read]);
+		json_close(j, '}');
+	}
+	json_close(j, '}');
+	json_key(j, "required");
+	json_open(j, '[');
+	for (size_t i = 0; i < count; i++) {
+		json_put_text(j, members[i].name);
+	}
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
 /* All four hints, because a missing one means "destructive" to clients. */
 static void
-put_annotations(struct json_out *j, bool is_read)
+put_annotations(struct json_out *j, bool is_read, enum mcp_era era)
 {
 	json_key(j, "annotations");
 	json_open(j, '{');
@@ -149,10 +192,13 @@ put_annotations(struct json_out *j, bool is_read)
 	json_field_bool(j, "idempotentHint", is_read);
 	json_field_bool(j, "openWorldHint", false);
 	json_close(j, '}');
-	json_key(j, "execution");
-	json_open(j, '{');
-	json_field_text(j, "taskSupport", "forbidden");
-	json_close(j, '}');
+	/* The experiment with tasks of 2025-11-25, which is gone again. */
+	if (era == ERA_LEGACY) {
+		json_key(j, "execution");
+		json_open(j, '{');
+		json_field_text(j, "taskSupport", "forbidden");
+		json_close(j, '}');
+	}
 }
 
 /* What the tool is behind its name, for people who audit the list. */
@@ -175,46 +221,57 @@ put_meta(struct json_out *j, const struct contract_capability *cap,
 	json_close(j, '}');
 }
 
+/* How a list is written: everything that its tools have in common. */
+struct listing {
+	const struct tools_options *options;
+	enum mcp_era era;
+	struct arena *arena;
+};
+
 static void
 put_tool(struct json_out *j, const struct contract_capability *cap,
-    const char *exposed, const char *style, struct arena *a)
+    const char *exposed, const struct listing *l)
 {
+	bool is_read = cap->kind == KIND_READ;
+
 	json_open(j, '{');
 	json_field_text(j, "name", exposed);
 	json_field_text(j, "title", cap->name);
-	json_field_text(j, "description", describe(cap, exposed, a));
-	put_schema(j, cap, a);
-	put_annotations(j, cap->kind == KIND_READ);
-	put_meta(j, cap, exposed, style, a);
+	json_field_text(j, "description", describe(cap, exposed, l->arena));
+	put_schema(j, cap, l->arena);
+	if (l->options->has_output) {
+		put_output_schema(j, is_read);
+	}
+	put_annotations(j, is_read, l->era);
+	put_meta(
+	    j, cap, exposed, alias_style_name(l->options->style), l->arena);
 	json_close(j, '}');
 }
 
 /* Read-only servers do not show what they would refuse. */
 static void
-build_json(struct tool_list *list, enum contract_mode mode, const char *style)
+build_json(struct buf *out, const struct tool_list *list,
+    const struct tools_options *options, enum mcp_era era)
 {
+	struct listing l = {options, era, list->arena};
 	struct json_out j;
 
-	json_begin(&j, &list->json, 0);
-	json_open(&j, '{');
-	json_key(&j, "tools");
+	json_begin(&j, out, 0);
 	json_open(&j, '[');
 	for (size_t i = 0; i < list->exposures.count; i++) {
 		const struct exposure *x = &list->exposures.items[i];
 		const struct contract_capability *cap =
 		    &list->contract->capabilities[x->capability];
 
-		if (mode != MODE_READ_ONLY || cap->kind == KIND_READ) {
-			put_tool(&j, cap, x->name, style, list->arena);
+		if (options->mode != MODE_READ_ONLY || cap->kind == KIND_READ) {
+			put_tool(&j, cap, x->name, &l);
 		}
 	}
 	json_close(&j, ']');
-	json_close(&j, '}');
 }
 
 struct tool_list *
-tools_new(
-    const struct contract *c, enum contract_mode mode, enum name_style style)
+tools_new(const struct contract *c, const struct tools_options *options)
 {
 	struct tool_list *list = xcalloc(1, sizeof(*list));
 	const char **names = NULL;
@@ -228,9 +285,10 @@ tools_new(
 	for (size_t i = 0; i < c->capability_count; i++) {
 		names[i] = c->capabilities[i].name;
 	}
-	list->exposures =
-	    alias_expose(names, c->capability_count, style, list->arena);
-	build_json(list, mode, alias_style_name(style));
+	list->exposures = alias_expose(
+	    names, c->capability_count, options->style, list->arena);
+	build_json(&list->legacy, list, options, ERA_LEGACY);
+	build_json(&list->modern, list, options, ERA_MODERN);
 	return list;
 }
 
@@ -238,7 +296,8 @@ void
 tools_free(struct tool_list **list)
 {
 	if (*list != NULL) {
-		buf_clear(&(*list)->json);
+		buf_clear(&(*list)->legacy);
+		buf_clear(&(*list)->modern);
 		arena_free(&(*list)->arena);
 		free(*list);
 	}
@@ -246,9 +305,9 @@ tools_free(struct tool_list **list)
 }
 
 struct span
-tools_json(const struct tool_list *list)
+tools_json(const struct tool_list *list, enum mcp_era era)
 {
-	return buf_as_span(&list->json);
+	return buf_as_span(era == ERA_MODERN ? &list->modern : &list->legacy);
 }
 
 const struct contract_capability *

@@ -7,17 +7,23 @@
 
 #include "common/contract/contract.h"
 #include "mcpd/mcp/alias.h"
+#include "mcpd/mcp/era.h"
 
 struct tool_list;
 
-/* Build from a valid contract, which must outlive the list. `mode` is the
- * one in force, which --read-only may have narrowed. */
+struct tools_options {
+	enum contract_mode mode; /* in force: --read-only may have narrowed */
+	enum name_style style;
+	bool has_output; /* results have format 2: describe it */
+};
+
+/* Build from a valid contract, which must outlive the list. */
 struct tool_list *tools_new(
-    const struct contract *c, enum contract_mode mode, enum name_style style);
+    const struct contract *c, const struct tools_options *options);
 void tools_free(struct tool_list **list);
 
-/* The result of tools/list, compact JSON; borrowed from the list. */
-struct span tools_json(const struct tool_list *list);
+/* The array of tools as an era has it, compact JSON; borrowed. */
+struct span tools_json(const struct tool_list *list, enum mcp_era era);
 
 /*
  * The capability behind an exposed name; NULL if there is none. The name is the

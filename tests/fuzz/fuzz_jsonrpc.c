@@ -75,6 +75,42 @@ on_send(void *transport, struct span text, int http_status)
 	    memmem(text.ptr, text.len, "\"structuredContent\":", 20) == NULL);
 }
 
+/* Up to the next '|', which is stepped over. */
+static struct span
+field(struct span *rest)
+{
+	struct span f = {rest->ptr, 0};
+
+	while (f.len < rest->len && rest->ptr[f.len] != '|') {
+		f.len++;
+	}
+	rest->ptr += f.len;
+	rest->len -= f.len;
+	if (rest->len > 0) {
+		rest->ptr++;
+		rest->len--;
+	}
+	return f;
+}
+
+/* "@version|method|name|body" comes with headers, as over HTTP. */
+static void
+receive(struct session *s, struct span line)
+{
+	struct http_headers h;
+
+	if (line.len == 0 || line.ptr[0] != '@') {
+		session_receive(s, line, NULL);
+		return;
+	}
+	line.ptr++;
+	line.len--;
+	h.version = field(&line);
+	h.method = field(&line);
+	h.name = field(&line);
+	session_receive(s, line, &h);
+}
+
 static void
 on_ended(void *transport)
 {
@@ -102,7 +138,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	server.contract = c;
 	server.mode = MODE_REVIEW;
 	server.format = &result_v2;
-	server.tools = tools_new(c, MODE_REVIEW, STYLE_BOTH);
+	server.tools = tools_new(
+	    c, &(struct tools_options){MODE_REVIEW, STYLE_BOTH, false});
 	context_resolve(&server.contexts, c, lookup, NULL);
 	server.plans = plans_build(c, plans_arena);
 	server.readers = readers;
@@ -121,7 +158,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const char *end = memchr(rest.ptr, '\n', rest.len);
 		size_t len = end == NULL ? rest.len : (size_t)(end - rest.ptr);
 
-		session_receive(&session, (struct span){rest.ptr, len}, NULL);
+		receive(&session, (struct span){rest.ptr, len});
 		rest.ptr += len + (end != NULL ? 1 : 0);
 		rest.len -= len + (end != NULL ? 1 : 0);
 	}

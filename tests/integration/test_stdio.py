@@ -5,6 +5,8 @@ import os
 import sys
 import unittest
 
+import jsonschema
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from workspace import Workspace  # noqa: E402
 
@@ -87,6 +89,49 @@ class Stdio(unittest.TestCase):
                 ("2026-07-28", "2025-11-25"), ("1999-01-01", "2025-11-25")]:
             reply = self.mcp.initialize(asked)
             self.assertEqual(reply["result"]["protocolVersion"], given)
+
+    def modern(self, method, params=None, meta=None):
+        envelope = {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                    "io.modelcontextprotocol/clientCapabilities": {}}
+        return self.mcp.request(method, {**(params or {}), "_meta": envelope if meta is None else meta})
+
+    def test_both_eras_are_served_on_one_pipe_in_any_order(self):
+        discovered = self.modern("server/discover")["result"]
+        self.assertEqual(discovered["supportedVersions"], ["2026-07-28"])
+        self.assertEqual(discovered["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "countersign")
+        self.assertEqual(self.mcp.initialize("2025-06-18")["result"]["protocolVersion"], "2025-06-18")
+        read = {"name": "billing.inspect_invoice", "arguments": {"invoice_id": "INV-3001"}}
+        modern = self.modern("tools/call", read)["result"]
+        legacy = self.mcp.request("tools/call", read)["result"]
+        self.assertEqual(modern.pop("resultType"), "complete")
+        modern.pop("_meta")
+        for result in (modern, legacy):
+            self.assertTrue(result["structuredContent"].pop("evidence")["bundle_id"].startswith("ev_"))
+            result.pop("content")
+        self.assertEqual(modern, legacy)
+        self.assertEqual(self.mcp.request("ping")["result"], {})
+        self.assertEqual(self.modern("ping")["error"]["code"], -32601)
+        self.assertEqual(self.mcp.request("server/discover")["error"]["code"], -32601)
+
+    def test_modern_envelope_is_required_whole(self):
+        version = "io.modelcontextprotocol/protocolVersion"
+        caps = "io.modelcontextprotocol/clientCapabilities"
+        for meta, code in [({version: "2026-07-28"}, -32602), ({version: "2026-07-28", caps: []}, -32602),
+                           ({version: 7, caps: {}}, -32602), ({version: "2099-01-01", caps: {}}, -32022),
+                           ({version: "2026-07-28", caps: {}, "progressToken": {}}, -32602)]:
+            with self.subTest(meta=meta):
+                error = self.modern("tools/list", meta=meta)["error"]
+                self.assertEqual(error["code"], code)
+                if code == -32022:
+                    self.assertEqual(error["data"], {"supported": ["2026-07-28"], "requested": "2099-01-01"})
+
+    def test_structured_results_fit_the_schema_that_is_shown(self):
+        tools = {t["name"]: t for t in self.modern("tools/list")["result"]["tools"]}
+        read = self.mcp.call("billing.inspect_invoice", invoice_id="INV-3001")
+        jsonschema.validate(read["structuredContent"], tools["billing.inspect_invoice"]["outputSchema"])
+        proposal = self.mcp.call("billing.propose_late_fee_waiver", invoice_id="INV-3001", reason="schema", fee=1)
+        jsonschema.validate(proposal["structuredContent"], tools["billing.propose_late_fee_waiver"]["outputSchema"])
+        self.assertNotIn("structuredContent", self.mcp.call("billing.inspect_invoice", invoice_id="none"))
 
     def test_batch_is_served_where_its_revision_was_negotiated(self):
         self.mcp.initialize("2025-03-26")

@@ -5,7 +5,7 @@
 
 #include "common/base/arena.h"
 #include "mcpd/auth/context.h"
-#include "mcpd/mcp/era.h"
+#include "mcpd/mcp/envelope.h"
 #include "mcpd/mcp/jsonrpc.h"
 #include "mcpd/mcp/tools.h"
 #include "mcpd/read/plan.h"
@@ -109,15 +109,22 @@ test_error_reply(void **state)
 	buf_clear(&out);
 }
 
+/* The headers of an HTTP request, by their texts; NULL: not sent. */
+static struct http_headers
+headers_of(const char *version, const char *method, const char *name)
+{
+	return (struct http_headers){
+	    span_of(version), span_of(method), span_of(name)};
+}
+
 static void
 test_era(void **state)
 {
 	static const char modern[] =
-	    "{\"params\":{\"_meta\":{\"io.modelcontextprotocol/"
-	    "protocolVersion\":\"2026-07-28\"}}}";
+	    "{\"params\":{\"_meta\":{\"" META_VERSION "\":7}}}";
+	struct http_headers h = headers_of("2026-07-28", NULL, NULL);
 	struct arena *a = arena_new();
 	struct json_doc doc;
-	struct era era;
 
 	(void)state;
 	assert_string_equal(
@@ -129,10 +136,87 @@ test_era(void **state)
 	assert_true(era_has_batches(MCP_2025_03_26));
 	assert_false(era_has_batches(MCP_2025_06_18));
 	assert_int_equal(json_scan(&doc, span_of(modern), a, NULL), 0);
-	era = era_of(&doc, json_get(&doc, 0, "params"), a);
-	assert_int_equal(era.era, ERA_UNSUPPORTED);
-	assert_true(span_is(era.requested, "2026-07-28"));
-	assert_int_equal(era_of(&doc, JSON_NONE, a).era, ERA_LEGACY);
+	assert_int_equal(
+	    era_of(&doc, json_get(&doc, 0, "params"), NULL), ERA_MODERN);
+	assert_int_equal(era_of(&doc, JSON_NONE, NULL), ERA_LEGACY);
+	assert_int_equal(era_of(&doc, JSON_NONE, &h), ERA_MODERN);
+	for (const char *const *text = (const char *const[]){"2025-11-25",
+		 "1999-01-01", "draft", "9999-99-9", "", NULL};
+	     *text != NULL; text++) {
+		h = headers_of(*text, NULL, NULL);
+		assert_int_equal(era_of(&doc, JSON_NONE, &h), ERA_LEGACY);
+	}
+	arena_free(&a);
+}
+
+#define META(rest)                                      \
+	"{'name':'t','uri':'u','_meta':{'" META_VERSION \
+	"':'2026-07-28','" META_CAPS "':{}" rest "}}"
+
+static const struct {
+	const char *params;
+	const char *method;
+	const char *headers[3]; /* version, method, name; {NULL}: stdio */
+	int code;
+} envelopes[] = {
+    {META(""), "tools/call", {NULL}, 0},
+    {META(",'progressToken':1,'" META_LOG "':'debug'"), "tools/call", {NULL},
+	0},
+    {META(",'" META_LOG "':'loud'"), "tools/call", {NULL}, RPC_INVALID_PARAMS},
+    {META(",'progressToken':1.5"), "tools/call", {NULL}, RPC_INVALID_PARAMS},
+    {"{}", "tools/call", {NULL}, RPC_INVALID_PARAMS},
+    {"{'_meta':{'" META_VERSION "':'2026-07-28'}}", "tools/list", {NULL},
+	RPC_INVALID_PARAMS},
+    {"{'_meta':{'" META_VERSION "':'2026-07-28','" META_CAPS "':7}}",
+	"tools/list", {NULL}, RPC_INVALID_PARAMS},
+    {"{'_meta':{'" META_VERSION "':'2027-01-01','" META_CAPS "':{}}}",
+	"tools/list", {NULL}, RPC_BAD_VERSION},
+    {META(""), "tools/call", {"2026-07-28", "tools/call", "t"}, 0},
+    {META(""), "tools/call", {"2026-07-28", "tools/call", " t\t"}, 0},
+    {META(""), "tools/call", {"2026-07-28", "tools/call", "=?base64?dA==?="},
+	0},
+    {META(""), "tools/call", {"2026-07-28", "tools/call", "=?base64?dA?="},
+	RPC_HEADER_MISMATCH},
+    {META(""), "tools/call", {"2026-07-28", "tools/call", "T"},
+	RPC_HEADER_MISMATCH},
+    {META(""), "tools/call", {"2026-07-28", "tools/call", NULL},
+	RPC_HEADER_MISMATCH},
+    {META(""), "tools/call", {"2026-07-28", "TOOLS/CALL", "t"},
+	RPC_HEADER_MISMATCH},
+    {META(""), "tools/call", {"2026-07-28", NULL, "t"}, RPC_HEADER_MISMATCH},
+    {META(""), "tools/list", {"2025-11-25", "tools/list", NULL},
+	RPC_HEADER_MISMATCH},
+    {META(""), "tools/list", {"2026-07-28", "tools/list", NULL}, 0},
+    {META(""), "resources/read", {"2026-07-28", "resources/read", "u"}, 0},
+    {META(""), "resources/read", {"2026-07-28", "resources/read", "t"},
+	RPC_HEADER_MISMATCH},
+};
+
+/* Every rule of mcp.md §1.4 and §1.6 about what a modern request carries. */
+static void
+test_envelope(void **state)
+{
+	struct arena *a = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(envelopes) / sizeof(envelopes[0]); i++) {
+		char *text = arena_strndup(
+		    a, envelopes[i].params, strlen(envelopes[i].params));
+		const char *const *h = envelopes[i].headers;
+		struct http_headers headers = headers_of(h[0], h[1], h[2]);
+		struct envelope envelope = {0};
+		struct json_doc doc;
+
+		for (char *c = text; *c != '\0'; c++) {
+			*c = *c == '\'' ? '"' : *c;
+		}
+		assert_int_equal(json_scan(&doc, span_of(text), a, NULL), 0);
+		assert_int_equal(
+		    envelope_check(&doc, 0, span_of(envelopes[i].method),
+			h[0] == NULL ? NULL : &headers, a, &envelope)
+			.code,
+		    envelopes[i].code);
+	}
 	arena_free(&a);
 }
 
@@ -202,9 +286,7 @@ test_alias_collisions(void **state)
 	"','synapsor.exposed_tool_name':'" name                      \
 	"','synapsor.tool_name_style':'canonical',"                  \
 	"'synapsor.raw_sql_exposed':false,'synapsor.approval_tool':false}}"
-#define SCHEMA_END                      \
-	"'additionalProperties':false," \
-	"'$schema':'http://json-schema.org/draft-07/schema#'},"
+#define SCHEMA_END "'additionalProperties':false},"
 #define READ_TOOL                                                             \
 	"{'name':'shop.look','title':'shop.look','description':"              \
 	"'Reviewed, tenant-scoped read of public.orders with "                \
@@ -234,24 +316,29 @@ static void
 test_tools(void **state)
 {
 	struct contract *c = test_contract();
-	struct tool_list *list = tools_new(c, MODE_REVIEW, STYLE_CANONICAL);
+	struct tool_list *list = tools_new(
+	    c, &(struct tools_options){MODE_REVIEW, STYLE_CANONICAL, false});
 
 	(void)state;
 	assert_json(
-	    tools_json(list), "{'tools':[" READ_TOOL "," PROPOSAL_TOOL "]}");
+	    tools_json(list, ERA_LEGACY), "[" READ_TOOL "," PROPOSAL_TOOL "]");
+	assert_null(
+	    strstr(tools_json(list, ERA_MODERN).ptr, "\"taskSupport\""));
 	assert_ptr_equal(
 	    tools_find(list, span_of("shop.look")), &c->capabilities[0]);
 	assert_null(tools_find(list, span_of("shop__look")));
 	tools_free(&list);
-	list = tools_new(c, MODE_READ_ONLY, STYLE_CANONICAL);
-	assert_json(tools_json(list), "{'tools':[" READ_TOOL "]}");
+	list = tools_new(
+	    c, &(struct tools_options){MODE_READ_ONLY, STYLE_CANONICAL, false});
+	assert_json(tools_json(list, ERA_LEGACY), "[" READ_TOOL "]");
 	/* Known, so that the refusal can say why. */
 	assert_non_null(tools_find(list, span_of("shop.waive")));
 	tools_free(&list);
-	list = tools_new(c, MODE_REVIEW, STYLE_OPENAI);
+	list = tools_new(
+	    c, &(struct tools_options){MODE_REVIEW, STYLE_OPENAI, false});
 	assert_ptr_equal(
 	    tools_find(list, span_of("shop__look")), &c->capabilities[0]);
-	assert_non_null(strstr(tools_json(list).ptr,
+	assert_non_null(strstr(tools_json(list, ERA_LEGACY).ptr,
 	    "\"description\":\"Canonical Synapsor capability: shop.look.\\n"));
 	tools_free(&list);
 	contract_free(&c);
@@ -325,6 +412,7 @@ main(void)
 	    cmocka_unit_test(test_cut_text),
 	    cmocka_unit_test(test_error_reply),
 	    cmocka_unit_test(test_era),
+	    cmocka_unit_test(test_envelope),
 	    cmocka_unit_test(test_alias),
 	    cmocka_unit_test(test_alias_collisions),
 	    cmocka_unit_test(test_tools),

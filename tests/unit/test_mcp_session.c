@@ -42,6 +42,7 @@ struct world {
 	struct buf log; /* "READ;REFUSE:code;" as they came */
 	/* What the client got, one line per answer. */
 	struct buf answers;
+	int status; /* of the last answer */
 	unsigned ended;
 	unsigned mismatches;
 };
@@ -217,7 +218,7 @@ static void
 on_send(void *transport, struct span text, int http_status)
 {
 	(void)transport;
-	(void)http_status;
+	w.status = http_status;
 	buf_span(&w.answers, text);
 	buf_putc(&w.answers, '\n');
 }
@@ -275,7 +276,8 @@ setup(void **state)
 	w.server.contract = w.contract;
 	w.server.mode = MODE_REVIEW;
 	w.server.format = &result_v1;
-	w.server.tools = tools_new(w.contract, MODE_REVIEW, STYLE_CANONICAL);
+	w.server.tools = tools_new(w.contract,
+	    &(struct tools_options){MODE_REVIEW, STYLE_CANONICAL, false});
 	context_resolve(&w.server.contexts, w.contract, lookup, NULL);
 	w.server.plans = plans_build(w.contract, w.arena);
 	w.server.readers = w.readers;
@@ -507,10 +509,164 @@ test_resource(void **state)
 	assert_true(answered("-32002"));
 }
 
+#define ENVELOPE "'_meta':{'" META_VERSION "':'2026-07-28','" META_CAPS "':{}}"
+
+/* One text as over HTTP; the status that it got. */
+static int
+post(
+    const char *text, const char *version, const char *method, const char *name)
+{
+	struct http_headers h = {
+	    span_of(version), span_of(method), span_of(name)};
+	struct buf line = BUF_INIT;
+
+	for (; *text != '\0'; text++) {
+		buf_putc(&line, *text == '\'' ? '"' : *text);
+	}
+	buf_reset(&w.answers);
+	w.status = 0;
+	session_receive(&w.session, buf_as_span(&line), &h);
+	settle();
+	buf_clear(&line);
+	return w.status;
+}
+
+/* The era is decided for each message, whatever came before on the pipe. */
+static void
+test_both_eras_on_one_pipe(void **state)
+{
+	(void)state;
+	say("{'jsonrpc':'2.0','id':1,'method':'server/discover','params':"
+	    "{" ENVELOPE "}}");
+	assert_true(answered("\"resultType\":\"complete\""));
+	assert_true(answered("\"supportedVersions\":[\"2026-07-28\"]"));
+	assert_true(answered("\"ttlMs\":60000,\"cacheScope\":\"private\""));
+	say("{'jsonrpc':'2.0','id':2,'method':'initialize','params':"
+	    "{'protocolVersion':'2025-06-18'}}");
+	assert_true(answered("\"protocolVersion\":\"2025-06-18\""));
+	assert_false(answered("resultType"));
+	say("{'jsonrpc':'2.0','id':3,'method':'tools/list','params':"
+	    "{" ENVELOPE "}}");
+	assert_true(answered("\"resultType\":\"complete\""));
+	assert_false(answered("taskSupport"));
+	say("{'jsonrpc':'2.0','id':4,'method':'server/discover'}");
+	assert_true(answered("-32601"));
+	say("{'jsonrpc':'2.0','id':5,'method':'ping','params':{" ENVELOPE "}}");
+	assert_true(answered("-32601"));
+	say("{'jsonrpc':'2.0','id':6,'method':'ping'}");
+	assert_true(answered("\"result\":{}"));
+	say("{'jsonrpc':'2.0','id':7,'method':'tools/call','params':"
+	    "{'name':'shop.look','arguments':{'order_id':'O-1'}," ENVELOPE
+	    "}}");
+	assert_true(answered("\"resultType\":\"complete\""));
+	assert_true(answered("\"data\":{\"id\":\"O-1\",\"fee\":5}"));
+}
+
+/* Clients tell the era of a server by these. */
+static void
+test_http_statuses(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *headers[3];
+		int status;
+		const char *answer;
+	} rows[] = {
+	    {"{'jsonrpc':'2.0','id':1,'method':'tools/list','params':"
+	     "{" ENVELOPE "}}",
+		{"2026-07-28", "tools/list", NULL}, 200, "\"tools\""},
+	    {"{'jsonrpc':'2.0','id':1,'method':'tools/list'}",
+		{"2026-07-28", "tools/list", NULL}, 400, "-32602"},
+	    {"{'jsonrpc':'2.0','id':1,'method':'tools/list','params':"
+	     "{" ENVELOPE "}}",
+		{NULL, NULL, NULL}, 400, "-32020"},
+	    {"{'jsonrpc':'2.0','id':1,'method':'tools/list','params':"
+	     "{" ENVELOPE "}}",
+		{"2026-07-28", "TOOLS/LIST", NULL}, 400, "-32020"},
+	    {"{'jsonrpc':'2.0','id':1,'method':'initialize','params':"
+	     "{'protocolVersion':'2025-11-25'," ENVELOPE "}}",
+		{"2026-07-28", "initialize", NULL}, 404, "-32601"},
+	    {"{'jsonrpc':'2.0','id':1,'method':'tools/list','params':{'_meta':"
+	     "{'" META_VERSION "':'2027-01-01','" META_CAPS "':{}}}}",
+		{"2027-01-01", "tools/list", NULL}, 400,
+		"\"data\":{\"supported\":[\"2026-07-28\"],\"requested\":"
+		"\"2027-01-01\"}"},
+	    {"{'jsonrpc':'2.0','id':1,'method':'tools/list'}",
+		{"1999-01-01", NULL, NULL}, 400, "-32600"},
+	    {"{'jsonrpc':'2.0','id':1,'method':'tools/list'}",
+		{"2025-06-18", "something/else", NULL}, 200, "\"tools\""},
+	    {"{'jsonrpc':'2.0','id':1,'method':'no/such'}",
+		{"2025-06-18", NULL, NULL}, 200, "-32601"},
+	    {"{'jsonrpc':'2.0','id':1,'result':{}}", {"2026-07-28", NULL, NULL},
+		400, "-32600"},
+	    {"{'jsonrpc':'2.0','id':1,'result':{}}", {"2025-11-25", NULL, NULL},
+		0, ""},
+	    {"[{'jsonrpc':'2.0','id':1,'method':'ping'}]",
+		{"2026-07-28", NULL, NULL}, 400, "-32600"},
+	    {"[{'jsonrpc':'2.0','id':1,'method':'ping'}]",
+		{"2025-03-26", NULL, NULL}, 200, "[{"},
+	    {"{", {"2026-07-28", NULL, NULL}, 400, "-32700"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *const *h = rows[i].headers;
+
+		assert_int_equal(
+		    post(rows[i].text, h[0], h[1], h[2]), rows[i].status);
+		assert_true(answered(rows[i].answer));
+	}
+}
+
+/* A client of 2026-07-28 that hangs up cancels; an older one does not, and
+ * what its call recorded is only not told. */
+static void
+test_abandoned(void **state)
+{
+	(void)state;
+	w.hold = true;
+	call("shop.look", "{'order_id':'O-1'}");
+	session_abandon(&w.session);
+	assert_int_equal(w.cancelled, 0);
+	w.held->done(w.held);
+	settle();
+	assert_log("READ;");
+	assert_string_equal(buf_text(&w.answers), "");
+	assert_int_equal(w.session.in_flight, 0);
+	w.session.abandoned = false;
+	say("{'jsonrpc':'2.0','id':7,'method':'tools/call','params':"
+	    "{'name':'shop.look','arguments':{'order_id':'O-1'}," ENVELOPE
+	    "}}");
+	session_abandon(&w.session);
+	assert_int_equal(w.cancelled, 1);
+	assert_int_equal(w.session.in_flight, 0);
+	assert_string_equal(buf_text(&w.answers), "");
+}
+
+static void
+test_modern_resource(void **state)
+{
+	(void)state;
+	say("{'jsonrpc':'2.0','id':1,'method':'resources/read','params':"
+	    "{'uri':'synapsor://evidence/../x'," ENVELOPE "}}");
+	assert_true(answered("-32602"));
+	assert_true(answered("\"uri\":\"synapsor://evidence/../x\""));
+	say("{'jsonrpc':'2.0','id':1,'method':'resources/read','params':"
+	    "{'uri':'synapsor://evidence/ev_1'," ENVELOPE "}}");
+	assert_true(answered("\"ttlMs\":0,\"cacheScope\":\"private\""));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		test_both_eras_on_one_pipe, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_http_statuses, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_abandoned, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_modern_resource, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_propose, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
