@@ -10,6 +10,7 @@ union any_message {
 	struct msg_call call;
 	struct msg_refuse refuse;
 	struct msg_resource resource;
+	struct msg_status status;
 	struct msg_claim claim;
 	struct msg_report report;
 	struct msg_query query;

@@ -1,12 +1,14 @@
 /*
  * What the model-facing process may ask for: record a read, propose, record a
- * refusal, and look up what belongs to its own tenant and principal.
+ * refusal, look up what belongs to its own tenant and principal, and take back
+ * what nobody has decided about yet.
  */
 #include "common/base/log.h"
 #include "ledgerd/dispatch.h"
 #include "ledgerd/documents.h"
 #include "ledgerd/propose.h"
 #include "ledgerd/record.h"
+#include "ledgerd/standing.h"
 
 /* A refusal of ours is recorded before it is answered, like a result. If the
  * record fails, the answer says that instead. */
@@ -110,6 +112,7 @@ on_propose(struct conn *c, uint32_t id, const void *message)
 	    .evidence_id = span_of(call.evidence_id),
 	    .state = span_of(done.state),
 	    .created = done.created,
+	    .created_at = done.created_at,
 	    .patch = {done.patch, (uint32_t)done.patch_count}};
 	conn_reply(c, id, MSG_PROPOSED, &reply);
 }
@@ -145,10 +148,40 @@ on_resource(struct conn *c, uint32_t id, const void *message)
 	buf_clear(&document);
 }
 
+/* Both answer where the proposal stands then. */
+static void
+state(struct conn *c, uint32_t id, const struct msg_status *m,
+    int (*look)(struct ledger *l, const struct msg_status *m,
+	struct msg_stated *out, struct err *e))
+{
+	struct msg_stated reply;
+	struct err e = {0};
+
+	if (look(c->ledger, m, &reply, &e) != 0) {
+		conn_fail(c, id, &e, e.code == CS_E_UNAVAILABLE);
+	} else {
+		conn_reply(c, id, MSG_STATED, &reply);
+	}
+}
+
+static void
+on_status(struct conn *c, uint32_t id, const void *message)
+{
+	state(c, id, message, standing_find);
+}
+
+static void
+on_withdraw(struct conn *c, uint32_t id, const void *message)
+{
+	state(c, id, message, standing_withdraw);
+}
+
 const struct dispatch_row dispatch_mcpd[] = {
     {MSG_READ, on_read},
     {MSG_PROPOSE, on_propose},
     {MSG_REFUSE, on_refuse},
     {MSG_RESOURCE, on_resource},
+    {MSG_STATUS, on_status},
+    {MSG_WITHDRAW, on_withdraw},
     {0, NULL},
 };

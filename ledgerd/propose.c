@@ -50,11 +50,12 @@ check_document(struct ledger *l, struct span stored, struct err *e)
 
 /*
  * Build the change set under an id that is free, or find the active proposal
- * that already says the same. *existing tells which.
+ * that already says the same. *existing tells which, *cs what it says.
  */
 static int
 build_or_find(struct ledger *l, struct change_set_input *in,
-    struct change_set_output *built, struct proposal *existing, struct err *e)
+    struct change_set_output *built, struct proposal *existing,
+    struct change_set *cs, struct err *e)
 {
 	for (in->attempt = 0; in->attempt < ATTEMPTS_MAX; in->attempt++) {
 		int rc = change_set_build(in, l->scratch, built, e);
@@ -76,8 +77,7 @@ build_or_find(struct ledger *l, struct change_set_input *in,
 		/* It is going to be returned as if it were new, so it has to
 		 * be as sound as a new one. */
 		if (state_is_active(existing->state)) {
-			struct change_set cs;
-			return proposal_check(existing, l->scratch, &cs, e);
+			return proposal_check(existing, l->scratch, cs, e);
 		}
 	}
 	return err_set(e, CS_E_INVALID, "PROPOSAL_IMMUTABILITY_VIOLATION",
@@ -129,10 +129,8 @@ static void
 fill_input(struct ledger *l, const struct call *call,
     const struct proposed *out, struct change_set_input *in)
 {
-	char at[CLOCK_TEXT_SIZE];
 	char fingerprint[DIGEST_TEXT_SIZE];
 
-	clock_format(event_next_time(&l->store), at);
 	change_set_fingerprint(call->cap, call->message->tenant, fingerprint);
 	*in = (struct change_set_input){.cap = call->cap,
 	    .shadow = l->contract->mode == MODE_SHADOW,
@@ -147,7 +145,8 @@ fill_input(struct ledger *l, const struct call *call,
 	    .evidence_id = span_of(call->evidence_id),
 	    .fingerprint =
 		arena_strndup(l->scratch, fingerprint, sizeof(fingerprint) - 1),
-	    .created_at = arena_strndup(l->scratch, at, sizeof(at) - 1)};
+	    .created_at =
+		clock_text(event_next_time(&l->store), l->scratch).ptr};
 }
 
 int
@@ -157,13 +156,14 @@ propose(struct ledger *l, const struct call *call, struct proposed *out,
 	struct change_set_input in;
 	struct change_set_output built;
 	struct proposal existing;
+	struct change_set found;
 	int rc = build_patch(l, call, out, e);
 
 	if (rc != 0) {
 		return rc;
 	}
 	fill_input(l, call, out, &in);
-	rc = build_or_find(l, &in, &built, &existing, e);
+	rc = build_or_find(l, &in, &built, &existing, &found, e);
 	if (rc != 0) {
 		return rc;
 	}
@@ -173,10 +173,12 @@ propose(struct ledger *l, const struct call *call, struct proposed *out,
 	if (out->created) {
 		out->hash = arena_span(l->scratch, span_of(built.hash));
 		out->state = state_name(STATE_PENDING_REVIEW);
+		out->created_at = span_of(in.created_at);
 		return store_new(l, call, &built, e);
 	}
 	out->hash = existing.proposal_hash;
 	out->state = state_name(existing.state);
+	out->created_at = found.created_at;
 	/* Every call is recorded with its own evidence, also a repeated one. */
 	return record_read(l, call, existing.proposal_id, e);
 }

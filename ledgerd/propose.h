@@ -16,6 +16,7 @@ struct proposed {
 	int64_t version;
 	const char *state;
 	bool created;
+	struct span created_at;
 	struct named_scalar *patch;
 	size_t patch_count;
 };

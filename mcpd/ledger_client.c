@@ -301,6 +301,20 @@ ledger_resource(struct ledger_client *client,
 	return submit(client, MSG_RESOURCE, resource, waiter);
 }
 
+int
+ledger_status(struct ledger_client *client, const struct msg_status *status,
+    struct ledger_waiter waiter)
+{
+	return submit(client, MSG_STATUS, status, waiter);
+}
+
+int
+ledger_withdraw(struct ledger_client *client, const struct msg_status *status,
+    struct ledger_waiter waiter)
+{
+	return submit(client, MSG_WITHDRAW, status, waiter);
+}
+
 /* At most 64 are in flight and the answer is mostly to the first one. */
 static struct ledger_call *
 find_call(struct ledger_client *c, uint32_t id)
@@ -442,6 +456,20 @@ on_proposed(
 	return 0;
 }
 
+static int
+on_stated(
+    struct ledger_client *c, struct ledger_call *call, const struct frame *f)
+{
+	struct ledger_reply reply = {0};
+
+	if (msg_decode(MSG_STATED, f->payload, &reply.stated,
+		call->waiter.arena) != 0) {
+		return CS_E_PROTOCOL;
+	}
+	finish(c, call, &reply);
+	return 0;
+}
+
 static const struct {
 	uint16_t type;
 	int (*handle)(struct ledger_client *c, struct ledger_call *call,
@@ -452,6 +480,7 @@ static const struct {
     {MSG_DOCUMENT, on_document},
     {MSG_RECORDED, on_recorded},
     {MSG_PROPOSED, on_proposed},
+    {MSG_STATED, on_stated},
 };
 
 /* Is this type an answer to that call? FAILURE answers any. */

@@ -22,6 +22,7 @@ struct ledger_reply {
 	/* By the call: */
 	struct msg_recorded recorded;
 	struct msg_proposed proposed;
+	struct msg_stated stated;
 	struct span document;
 };
 
@@ -59,5 +60,9 @@ int ledger_refuse(struct ledger_client *client,
     const struct msg_refuse *refusal, struct ledger_waiter waiter);
 int ledger_resource(struct ledger_client *client,
     const struct msg_resource *resource, struct ledger_waiter waiter);
+int ledger_status(struct ledger_client *client, const struct msg_status *status,
+    struct ledger_waiter waiter);
+int ledger_withdraw(struct ledger_client *client,
+    const struct msg_status *status, struct ledger_waiter waiter);
 
 #endif

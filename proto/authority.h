@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC 0x43534931U /* "CSI1" */
-#define PROTO_MAJOR 1
+#define PROTO_MAJOR 2
 #define PROTO_MINOR 0
 
 /* Bits, so that msg.def can name several senders. */

@@ -73,7 +73,7 @@ TABLE(proposed, msg_proposed, TEXT(msg_proposed, proposal_id, MSG_ID_MAX),
     U32(msg_proposed, proposal_version),
     TEXT(msg_proposed, proposal_hash, MSG_ID_MAX),
     TEXT(msg_proposed, evidence_id, MSG_ID_MAX), TEXT(msg_proposed, state, 64),
-    BOOLEAN(msg_proposed, created),
+    BOOLEAN(msg_proposed, created), TEXT(msg_proposed, created_at, 64),
     LIST(msg_proposed, patch, MSG_COLUMNS_MAX, scalar));
 
 TABLE(refuse, msg_refuse, TEXT(msg_refuse, tool, MSG_ID_MAX),
@@ -86,6 +86,16 @@ TABLE(resource, msg_resource, ENUM(msg_resource, kind, RESOURCE_KINDS),
     TEXT(msg_resource, id, MSG_ID_MAX),
     TEXT(msg_resource, tenant, MSG_NAME_MAX),
     TEXT(msg_resource, principal, MSG_NAME_MAX));
+
+TABLE(status, msg_status, TEXT(msg_status, proposal_id, MSG_ID_MAX),
+    TEXT(msg_status, tenant, MSG_NAME_MAX),
+    TEXT(msg_status, principal, MSG_NAME_MAX));
+
+TABLE(stated, msg_stated, TEXT(msg_stated, proposal_id, MSG_ID_MAX),
+    TEXT(msg_stated, action, MSG_ID_MAX), TEXT(msg_stated, target, 1024),
+    TEXT(msg_stated, state, 64), TEXT(msg_stated, created_at, 64),
+    TEXT(msg_stated, updated_at, 64), BOOLEAN(msg_stated, expired),
+    BOOLEAN(msg_stated, changed), BOOLEAN(msg_stated, retryable));
 
 TABLE(claim, msg_claim, U32(msg_claim, wait_ms));
 
@@ -131,6 +141,9 @@ static const struct {
     {MSG_PROPOSED, &proposed_table},
     {MSG_REFUSE, &refuse_table},
     {MSG_RESOURCE, &resource_table},
+    {MSG_STATUS, &status_table},
+    {MSG_STATED, &stated_table},
+    {MSG_WITHDRAW, &status_table},
     {MSG_CLAIM, &claim_table},
     {MSG_JOB, &job_table},
     {MSG_IDLE, &empty_table},

@@ -82,9 +82,9 @@ struct msg_proposed {
 	uint32_t proposal_version;
 	struct span proposal_hash; /* "sha256:…" */
 	struct span evidence_id;
-	struct span
-	    state;    /* 0.1.1's proposal state, "pending_review" when new */
-	bool created; /* false: the identical pending one was returned */
+	struct span state; /* 0.1.1's, "pending_review" when new */
+	bool created;      /* false: the identical pending one was returned */
+	struct span created_at;
 	struct scalar_list patch;
 };
 
@@ -112,6 +112,26 @@ struct msg_resource {
 	struct span id;
 	struct span tenant;
 	struct span principal;
+};
+
+/* STATUS and WITHDRAW: a proposal of this tenant and principal. */
+struct msg_status {
+	struct span proposal_id;
+	struct span tenant;
+	struct span principal;
+};
+
+/* Where a proposal stands. */
+struct msg_stated {
+	struct span proposal_id;
+	struct span action; /* the capability that proposed it */
+	struct span target; /* "invoices:INV-3001" */
+	struct span state;  /* 0.1.1's proposal state */
+	struct span created_at;
+	struct span updated_at;
+	bool expired;   /* approved, but the approval counts no more */
+	bool changed;   /* the source database was changed by it */
+	bool retryable; /* failed, and may be applied again */
 };
 
 struct msg_claim {

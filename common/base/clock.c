@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 
+#include "common/base/arena.h"
 #include "common/base/err.h"
 
 int64_t
@@ -39,6 +40,15 @@ clock_format(int64_t time_us, char out[CLOCK_TEXT_SIZE])
 	    (unsigned)tm.tm_hour % 100U, (unsigned)tm.tm_min % 100U,
 	    (unsigned)tm.tm_sec % 100U,
 	    (unsigned)(ms - (int64_t)seconds * 1000) % 1000U);
+}
+
+struct span
+clock_text(int64_t time_us, struct arena *a)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	clock_format(time_us, text);
+	return arena_span(a, span_of(text));
 }
 
 /* Read exactly `digits` digits at *p and step over them. */

@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/span.h"
+
+struct arena;
+
 /* Room for "YYYY-MM-DDTHH:MM:SS.mmmZ" and its NUL. */
 #define CLOCK_TEXT_SIZE 25
 
@@ -19,6 +23,9 @@ int64_t clock_mono_ms(void);
 /* Write the time as ISO 8601 UTC with milliseconds (engine.md 0.3), rounded
  * down. Years 0 to 9999. */
 void clock_format(int64_t time_us, char out[CLOCK_TEXT_SIZE]);
+
+/* The same as a text in the arena. */
+struct span clock_text(int64_t time_us, struct arena *a);
 
 /* Read "YYYY-MM-DDTHH:MM:SS[.f{1,6}]Z" (untrusted); CS_E_INVALID for
  * anything else, also for days that do not exist. No leap seconds. */

@@ -185,6 +185,7 @@ struct contract_reviewer {
 struct contract {
 	enum contract_mode mode;
 	int result_format;       /* 1 or 2 */
+	const char *status_tool; /* tool that tells where a proposal stands */
 	const char *sqlite_path; /* storage.sqlite_path or NULL */
 	enum apply_policy apply; /* ours: "apply": "manual" | "on_approval" */
 	struct contract_source *sources;

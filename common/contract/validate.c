@@ -61,6 +61,22 @@ is_apply_policy(const struct tree *t, uint32_t node)
 	       tree_is_text(t, node, "on_approval");
 }
 
+/* Like a capability's, and of none. */
+static bool
+is_free_tool_name(const struct tree *t, uint32_t node)
+{
+	struct span name = tree_text(t, node);
+	struct tree_iter it = tree_each(t, tree_get(t, 0, "capabilities"));
+
+	while (tree_next(t, &it)) {
+		if (span_equal(
+			tree_text(t, tree_get(t, it.value, "name")), name)) {
+			return false;
+		}
+	}
+	return tree_is_string(t, node) && str_is_capability_name(name);
+}
+
 /* The mode as written: an unknown one is none of them. */
 static bool
 mode_is(const struct check *c, enum contract_mode mode)
@@ -306,7 +322,7 @@ check_writeback(struct check *c)
 
 static const char *const document_keys[] = {"version", "mode", "result_format",
     "strict", "storage", "sources", "trusted_context", "contexts", "executors",
-    "capabilities", "cloud", "reviewers", "apply", NULL};
+    "capabilities", "cloud", "reviewers", "apply", "status_tool", NULL};
 
 static const struct check_field document_fields[] = {
     {"version", is_version, "UNSUPPORTED_CONFIG_VERSION", "version must be 1.",
@@ -320,6 +336,8 @@ static const struct check_field document_fields[] = {
 static const struct check_field policy_fields[] = {
     {"apply", is_apply_policy, "INVALID_APPLY_POLICY",
 	"apply must be manual or on_approval.", false},
+    {"status_tool", is_free_tool_name, "INVALID_STATUS_TOOL",
+	"status_tool must be a dotted name that no capability has.", false},
 };
 
 /* 0.1.1's order, ours in between where no order of 0.1.1 is disturbed. */

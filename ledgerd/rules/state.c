@@ -11,7 +11,8 @@ static const char *const state_names[] = {"pending_review", "approved",
 static const char *const event_names[] = {"proposal_created",
     "proposal_approved", "proposal_rejected", "proposal_pending_worker",
     "proposal_withdrawn", "writeback_applied", "writeback_already_applied",
-    "writeback_conflict", "writeback_failed", "writeback_outcome_unknown"};
+    "writeback_conflict", "writeback_failed", "writeback_outcome_unknown",
+    "proposal_canceled"};
 
 /* A settling job that finds the receipt leads out of outcome_unknown. */
 static const struct {
@@ -21,6 +22,9 @@ static const struct {
 } moves[] = {
     {STATE_PENDING_REVIEW, EVENT_APPROVE, STATE_APPROVED},
     {STATE_PENDING_REVIEW, EVENT_REJECT, STATE_REJECTED},
+    /* Only before somebody decided: after that it is no longer only the
+     * proposer's. */
+    {STATE_PENDING_REVIEW, EVENT_CANCEL, STATE_CANCELED},
     {STATE_APPROVED, EVENT_REJECT, STATE_REJECTED},
     {STATE_APPROVED, EVENT_RELEASE, STATE_PENDING_WORKER},
     {STATE_FAILED, EVENT_RELEASE, STATE_PENDING_WORKER},

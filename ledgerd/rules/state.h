@@ -30,7 +30,8 @@ enum proposal_event {
 	EVENT_ALREADY_APPLIED,
 	EVENT_CONFLICT,
 	EVENT_FAILED,
-	EVENT_LOST, /* the writer went away while it had the job */
+	EVENT_LOST,   /* the writer went away while it had the job */
+	EVENT_CANCEL, /* taken back by whoever proposed it */
 	PROPOSAL_EVENTS
 };
 

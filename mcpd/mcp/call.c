@@ -10,6 +10,8 @@
 #include "common/base/xalloc.h"
 #include "common/contract/rules.h"
 #include "mcpd/mcp/dispatch.h"
+#include "mcpd/mcp/standing.h"
+#include "mcpd/mcp/tasks.h"
 
 /* proto/messages.c: the longest tool name and message of a refusal. */
 #define TOOL_MAX    MSG_ID_MAX
@@ -27,10 +29,11 @@ struct call {
 	struct call_result result;
 };
 
-/* One value, written twice by answer(). */
+/* One value, written twice by content_write. */
 static void
-put_value(struct json_out *j, const struct call *c)
+put_value(struct json_out *j, const void *value)
 {
+	const struct call *c = value;
 	const struct result_format *format = c->request->server->format;
 
 	cs_assert(c->error.code != NULL || c->cap != NULL);
@@ -43,33 +46,19 @@ put_value(struct json_out *j, const struct call *c)
 	}
 }
 
-/* The value twice: as pretty text for models, as JSON for programs. */
 static void
 answer(struct call *c)
 {
 	struct request *r = c->request;
-	struct server *s = r->server;
-	struct json_out *j = reply_begin(r);
-	struct json_out pretty;
 	bool failed = c->error.code != NULL;
+	struct content content = {failed,
+	    !failed || r->server->format->structured_errors, put_value, c};
 
-	buf_reset(&s->text);
-	json_begin(&pretty, &s->text, 2);
-	put_value(&pretty, c);
-	if (failed) {
-		json_field_bool(j, "isError", true);
+	if (!failed && c->cap->kind == KIND_PROPOSAL && tasks_apply(r)) {
+		tasks_reply_created(r, c->result.proposed);
+		return;
 	}
-	json_key(j, "content");
-	json_open(j, '[');
-	json_open(j, '{');
-	json_field_text(j, "type", "text");
-	json_field_span(j, "text", buf_as_span(&s->text));
-	json_close(j, '}');
-	json_close(j, ']');
-	if (!failed || s->format->structured_errors) {
-		json_key(j, "structuredContent");
-		put_value(j, c);
-	}
+	content_write(r->server, reply_begin(r), &content);
 	reply_end(r);
 }
 
@@ -325,6 +314,10 @@ run(struct call *c, uint32_t arguments)
 	const struct server *s = c->request->server;
 	struct err e = {0};
 
+	if (tools_is_status(s->tools, c->tool)) {
+		status_call(c->request, arguments);
+		return;
+	}
 	/* Only names that were shown exist: the table is the whole surface. */
 	c->cap = tools_find(s->tools, c->tool);
 	if (c->cap == NULL) {

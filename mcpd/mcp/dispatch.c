@@ -5,6 +5,7 @@
 #include "mcpd/mcp/dispatch.h"
 
 #include "common/base/arena.h"
+#include "mcpd/mcp/tasks.h"
 
 /* May come at any time and again; only the version of later batches depends
  * on it. No listChanged: the tools never change while we run. */
@@ -47,8 +48,11 @@ on_discover(struct request *r)
 	struct json_out *j = reply_begin(r);
 
 	json_field_raw(j, "supportedVersions", span_of("[\"" MCP_MODERN "\"]"));
-	json_field_raw(
-	    j, "capabilities", span_of("{\"tools\":{},\"resources\":{}}"));
+	json_field_raw(j, "capabilities",
+	    span_of(r->server->mode == MODE_REVIEW
+			? "{\"tools\":{},\"resources\":{},\"extensions\":"
+			  "{\"" EXTENSION_TASKS "\":{}}}"
+			: "{\"tools\":{},\"resources\":{}}"));
 	reply_put_cache(r, LIST_TTL_MS);
 	reply_end(r);
 }
@@ -102,6 +106,9 @@ static const struct {
     {"initialize", ERA_LEGACY, on_initialize},
     {"ping", ERA_LEGACY, on_ping},
     {"resources/read", BOTH, on_resources_read},
+    {"tasks/get", ERA_MODERN, on_tasks_get},
+    {"tasks/update", ERA_MODERN, on_tasks_update},
+    {"tasks/cancel", ERA_MODERN, on_tasks_cancel},
     {"resources/list", BOTH, on_resources_list},
     {"resources/templates/list", BOTH, on_resources_templates},
 };

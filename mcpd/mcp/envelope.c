@@ -173,6 +173,20 @@ declares(const struct json_doc *doc, uint32_t meta, const char *extension)
 	       json_get(doc, extensions, extension) != JSON_NONE;
 }
 
+static struct span
+unsupported(struct span requested, struct arena *a)
+{
+	struct buf data = BUF_INIT;
+	struct json_out j;
+	struct span copy = {"", 0};
+
+	json_begin(&j, &data, 0);
+	era_put_unsupported(&j, requested);
+	copy = arena_span(a, buf_as_span(&data));
+	buf_clear(&data);
+	return copy;
+}
+
 struct rpc_failure
 envelope_check(const struct json_doc *doc, uint32_t params, struct span method,
     const struct http_headers *headers, struct arena *a, struct envelope *out)
@@ -192,7 +206,7 @@ envelope_check(const struct json_doc *doc, uint32_t params, struct span method,
 	}
 	if (f.code == 0 && !span_is(version, MCP_MODERN)) {
 		f = failure(RPC_BAD_VERSION, "Unsupported protocol version");
-		f.requested = version;
+		f.data = unsupported(version, a);
 	}
 	out->declares_tasks = declares(doc, meta, EXTENSION_TASKS);
 	return f;

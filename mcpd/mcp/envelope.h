@@ -21,7 +21,7 @@ struct envelope {
 struct rpc_failure {
 	int code; /* 0: it can */
 	const char *message;
-	struct span requested; /* RPC_BAD_VERSION: what was asked for */
+	struct span data; /* raw JSON, or empty */
 };
 
 /*

@@ -25,6 +25,8 @@ static const struct error_row rows[] = {
 	"No row matches in the trusted tenant scope." UNCHANGED},
     {"ROW_NOT_UNIQUE", NULL, "MULTI_ROW_BLOCKED", false,
 	"More than one row matches, so none was used." UNCHANGED},
+    {"PROPOSAL_NOT_FOUND", NULL, "NOT_FOUND_IN_TENANT", false,
+	"There is no such proposal in the trusted scope."},
     {"MCP_TOOL_NOT_FOUND", NULL, "CAPABILITY_NOT_FOUND", false, NULL},
     {"PROPOSALS_DISABLED", NULL, "APPROVAL_REQUIRED", false,
 	"Proposals are disabled: this server is read-only." UNCHANGED},

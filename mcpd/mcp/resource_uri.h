@@ -13,4 +13,7 @@
 int resource_uri_parse(
     struct span uri, enum resource_kind *kind_out, struct span *id_out);
 
+/* Ids are ours and never need escapes: can this be one? */
+bool resource_id_is_plain(struct span id);
+
 #endif

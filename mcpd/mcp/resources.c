@@ -29,9 +29,8 @@ struct lookup {
 	size_t next_context; /* contexts tried so far */
 };
 
-/* Ids are ours and never need escapes; anything else is no resource. */
-static bool
-is_plain_id(struct span id)
+bool
+resource_id_is_plain(struct span id)
 {
 	if (id.len == 0 || id.len > MSG_ID_MAX) {
 		return false;
@@ -59,7 +58,7 @@ resource_uri_parse(
 		    memcmp(uri.ptr, collections[i].prefix, len) == 0) {
 			*kind_out = (enum resource_kind)i;
 			*id_out = (struct span){uri.ptr + len, uri.len - len};
-			return is_plain_id(*id_out) ? 0 : CS_E_INVALID;
+			return resource_id_is_plain(*id_out) ? 0 : CS_E_INVALID;
 		}
 	}
 	return CS_E_INVALID;

@@ -177,15 +177,7 @@ reply_error(struct request *r, int code, const char *message, struct span data)
 void
 reply_failure(struct request *r, const struct rpc_failure *f)
 {
-	struct buf data = BUF_INIT;
-	struct json_out j;
-
-	if (f->code == RPC_BAD_VERSION) {
-		json_begin(&j, &data, 0);
-		era_put_unsupported(&j, f->requested);
-	}
-	put_error(r->server, r->id, f->code, f->message, buf_as_span(&data));
-	buf_clear(&data);
+	put_error(r->server, r->id, f->code, f->message, f->data);
 	finish(r, STATUS_BAD_REQUEST);
 }
 

@@ -136,27 +136,34 @@ describe(
 	    hint, handles_hint);
 }
 
+enum tool_kind {
+	TOOL_READ,
+	TOOL_PROPOSAL,
+	TOOL_STATUS,
+	TOOL_KINDS
+};
+
 /*
- * What a successful result of format 2 holds. Members of the other kind are
+ * What a successful result of format 2 holds. Members of the other kinds are
  * null there; an error carries no structured content at all.
  */
 static void
-put_output_schema(struct json_out *j, bool is_read)
+put_output_schema(struct json_out *j, enum tool_kind kind)
 {
 	static const struct {
 		const char *name;
-		const char *type[2]; /* of a proposal, of a read */
+		const char *type[TOOL_KINDS];
 	} members[] = {
-	    {"ok", {"boolean", "boolean"}},
-	    {"summary", {"string", "string"}},
-	    {"action", {"string", "string"}},
-	    {"kind", {"string", "string"}},
-	    {"data", {"null", "object"}},
-	    {"proposal", {"object", "null"}},
-	    {"error", {"null", "null"}},
-	    {"evidence", {"object", "object"}},
-	    {"source_database_changed", {"boolean", "boolean"}},
-	    {"_meta", {"object", "object"}},
+	    {"ok", {"boolean", "boolean", "boolean"}},
+	    {"summary", {"string", "string", "string"}},
+	    {"action", {"string", "string", "string"}},
+	    {"kind", {"string", "string", "string"}},
+	    {"data", {"object", "null", "object"}},
+	    {"proposal", {"null", "object", "null"}},
+	    {"error", {"null", "null", "null"}},
+	    {"evidence", {"object", "object", "null"}},
+	    {"source_database_changed", {"boolean", "boolean", "boolean"}},
+	    {"_meta", {"object", "object", "object"}},
 	};
 	const size_t count = sizeof(members) / sizeof(members[0]);
 
@@ -168,7 +175,7 @@ put_output_schema(struct json_out *j, bool is_read)
 	for (size_t i = 0; i < count; i++) {
 		json_key(j, members[i].name);
 		json_open(j, '{');
-		json_field_text(j, "type", members[i].type[is_read]);
+		json_field_text(j, "type", members[i].type[kind]);
 		json_close(j, '}');
 	}
 	json_close(j, '}');
@@ -240,11 +247,44 @@ put_tool(struct json_out *j, const struct contract_capability *cap,
 	json_field_text(j, "description", describe(cap, exposed, l->arena));
 	put_schema(j, cap, l->arena);
 	if (l->options->has_output) {
-		put_output_schema(j, is_read);
+		put_output_schema(j, is_read ? TOOL_READ : TOOL_PROPOSAL);
 	}
 	put_annotations(j, is_read, l->era);
 	put_meta(
 	    j, cap, exposed, alias_style_name(l->options->style), l->arena);
+	json_close(j, '}');
+}
+
+/* NULL: the status tool, which stands behind the capabilities. */
+static const struct contract_capability *
+cap_of(const struct tool_list *list, const struct exposure *x)
+{
+	return x->capability < list->contract->capability_count
+		   ? &list->contract->capabilities[x->capability]
+		   : NULL;
+}
+
+/* The one tool that is no capability: it asks the ledger, not a source. */
+static void
+put_status_tool(
+    struct json_out *j, const char *exposed, const struct listing *l)
+{
+	json_open(j, '{');
+	json_field_text(j, "name", exposed);
+	json_field_text(j, "title", "Status of a proposal");
+	json_field_text(j, "description",
+	    "Tell where a proposal stands: waiting for a person, accepted, "
+	    "applied, rejected or in conflict. People take minutes to hours; "
+	    "there is no need to ask again and again.");
+	json_field_raw(j, "inputSchema",
+	    span_of("{\"type\":\"object\",\"properties\":{\"proposal_id\":"
+		    "{\"type\":\"string\",\"maxLength\":200,\"description\":"
+		    "\"The id that the proposal tool returned\"}},\"required\":"
+		    "[\"proposal_id\"],\"additionalProperties\":false}"));
+	if (l->options->has_output) {
+		put_output_schema(j, TOOL_STATUS);
+	}
+	put_annotations(j, true, l->era);
 	json_close(j, '}');
 }
 
@@ -260,10 +300,12 @@ build_json(struct buf *out, const struct tool_list *list,
 	json_open(&j, '[');
 	for (size_t i = 0; i < list->exposures.count; i++) {
 		const struct exposure *x = &list->exposures.items[i];
-		const struct contract_capability *cap =
-		    &list->contract->capabilities[x->capability];
+		const struct contract_capability *cap = cap_of(list, x);
 
-		if (options->mode != MODE_READ_ONLY || cap->kind == KIND_READ) {
+		if (cap == NULL) {
+			put_status_tool(&j, x->name, &l);
+		} else if (options->mode != MODE_READ_ONLY ||
+			   cap->kind == KIND_READ) {
 			put_tool(&j, cap, x->name, &l);
 		}
 	}
@@ -275,18 +317,21 @@ tools_new(const struct contract *c, const struct tools_options *options)
 {
 	struct tool_list *list = xcalloc(1, sizeof(*list));
 	const char **names = NULL;
+	size_t count = c->capability_count;
 
 	list->arena = arena_new();
 	list->contract = c;
-	names =
-	    arena_array(list->arena, c->capability_count + 1, sizeof(*names));
+	names = arena_array(list->arena, count + 1, sizeof(*names));
 	/* All capabilities, also those that are not listed: tools_find must
 	 * know a proposal in order to say why it is refused. */
 	for (size_t i = 0; i < c->capability_count; i++) {
 		names[i] = c->capabilities[i].name;
 	}
-	list->exposures = alias_expose(
-	    names, c->capability_count, options->style, list->arena);
+	if (c->status_tool != NULL) {
+		names[count++] = c->status_tool;
+	}
+	list->exposures =
+	    alias_expose(names, count, options->style, list->arena);
 	build_json(&list->legacy, list, options, ERA_LEGACY);
 	build_json(&list->modern, list, options, ERA_MODERN);
 	return list;
@@ -310,17 +355,31 @@ tools_json(const struct tool_list *list, enum mcp_era era)
 	return buf_as_span(era == ERA_MODERN ? &list->modern : &list->legacy);
 }
 
-const struct contract_capability *
-tools_find(const struct tool_list *list, struct span name)
+/* Exactly as it is shown: no trimming, no other case, no canonical name that
+ * is not exposed. */
+static const struct exposure *
+find(const struct tool_list *list, struct span name)
 {
 	for (size_t i = 0; i < list->exposures.count; i++) {
-		const struct exposure *x = &list->exposures.items[i];
-
-		/* Exactly as it is shown: no trimming, no other case, no
-		 * canonical name that is not exposed. */
-		if (span_is(name, x->name)) {
-			return &list->contract->capabilities[x->capability];
+		if (span_is(name, list->exposures.items[i].name)) {
+			return &list->exposures.items[i];
 		}
 	}
 	return NULL;
+}
+
+const struct contract_capability *
+tools_find(const struct tool_list *list, struct span name)
+{
+	const struct exposure *x = find(list, name);
+
+	return x == NULL ? NULL : cap_of(list, x);
+}
+
+bool
+tools_is_status(const struct tool_list *list, struct span name)
+{
+	const struct exposure *x = find(list, name);
+
+	return x != NULL && cap_of(list, x) == NULL;
 }

@@ -34,4 +34,7 @@ struct span tools_json(const struct tool_list *list, enum mcp_era era);
 const struct contract_capability *tools_find(
     const struct tool_list *list, struct span name);
 
+/* Is it the exposed name of the contract's status tool? */
+bool tools_is_status(const struct tool_list *list, struct span name);
+
 #endif

@@ -20,6 +20,8 @@ union any {
 	struct msg_job job;
 	struct msg_refuse refuse;
 	struct msg_resource resource;
+	struct msg_status status;
+	struct msg_stated stated;
 	struct msg_query query;
 	struct msg_decide decide;
 };

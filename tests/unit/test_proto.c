@@ -164,9 +164,12 @@ static const struct layout {
     {MSG_READ, CALL},
     {MSG_RECORDED, "t200"},
     {MSG_PROPOSE, CALL},
-    {MSG_PROPOSED, "t200ut200t200t64bl512(" SCALAR ")"},
+    {MSG_PROPOSED, "t200ut200t200t64bt64l512(" SCALAR ")"},
     {MSG_REFUSE, "t200t512t512e3t64t1024"},
     {MSG_RESOURCE, "e3t200t512t512"},
+    {MSG_STATUS, "t200t512t512"},
+    {MSG_STATED, "t200t200t1024t64t64t64bbb"},
+    {MSG_WITHDRAW, "t200t512t512"},
     {MSG_CLAIM, "u"},
     {MSG_JOB, "t200y524288f64"},
     {MSG_IDLE, ""},
@@ -297,6 +300,8 @@ union any {
 	struct msg_job job;
 	struct msg_refuse refuse;
 	struct msg_resource resource;
+	struct msg_status status;
+	struct msg_stated stated;
 	struct msg_query query;
 	struct msg_decide decide;
 };
@@ -537,6 +542,9 @@ static const struct {
     {0x13, "PROPOSED", "L", 1048576, 'R', 0},
     {0x14, "REFUSE", "M", 8192, 'O', 0x11},
     {0x15, "RESOURCE", "M", 4096, 'O', 0x05},
+    {0x16, "STATUS", "M", 4096, 'O', 0x17},
+    {0x17, "STATED", "L", 2048, 'R', 0},
+    {0x18, "WITHDRAW", "M", 4096, 'O', 0x17},
     {0x20, "CLAIM", "W", 64, 'O', 0x21},
     {0x21, "JOB", "L", 1048576, 'R', 0},
     {0x22, "IDLE", "L", 0, 'R', 0},

@@ -11,24 +11,24 @@
 /* Rows: from, in the order of the enum; columns: events, the same. */
 static const enum proposal_state expected[STATES][PROPOSAL_EVENTS] = {
     /* create, approve, reject, release, withdraw,
-     * applied, already applied, conflict, failed, lost */
+     * applied, already applied, conflict, failed, lost, cancel */
     [STATE_PENDING_REVIEW] = {NO, STATE_APPROVED, STATE_REJECTED, NO, NO, NO,
-	NO, NO, NO, NO},
+	NO, NO, NO, NO, STATE_CANCELED},
     [STATE_APPROVED] = {NO, NO, STATE_REJECTED, STATE_PENDING_WORKER, NO, NO,
-	NO, NO, NO, NO},
-    [STATE_REJECTED] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
-    [STATE_CANCELED] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
+	NO, NO, NO, NO, NO},
+    [STATE_REJECTED] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
+    [STATE_CANCELED] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
     [STATE_PENDING_WORKER] = {NO, NO, NO, NO, STATE_APPROVED, STATE_APPLIED,
-	STATE_APPLIED, STATE_CONFLICT, STATE_FAILED, STATE_OUTCOME_UNKNOWN},
+	STATE_APPLIED, STATE_CONFLICT, STATE_FAILED, STATE_OUTCOME_UNKNOWN, NO},
     /* Applied stays applied, whatever a later look-up says. */
     [STATE_APPLIED] = {NO, NO, NO, NO, NO, NO, STATE_APPLIED, NO, STATE_APPLIED,
-	STATE_APPLIED},
-    [STATE_CONFLICT] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
+	STATE_APPLIED, NO},
+    [STATE_CONFLICT] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
     [STATE_FAILED] = {NO, NO, STATE_REJECTED, STATE_PENDING_WORKER, NO, NO, NO,
-	NO, NO, NO},
+	NO, NO, NO, NO},
     /* Never released again: only a look-up leads out. */
     [STATE_OUTCOME_UNKNOWN] = {NO, NO, NO, NO, NO, STATE_APPLIED, STATE_APPLIED,
-	STATE_CONFLICT, STATE_FAILED, STATE_OUTCOME_UNKNOWN},
+	STATE_CONFLICT, STATE_FAILED, STATE_OUTCOME_UNKNOWN, NO},
 };
 
 static void
@@ -68,7 +68,8 @@ static const char *const state_words[STATES] = {"pending_review", "approved",
 static const char *const event_words[PROPOSAL_EVENTS] = {"proposal_created",
     "proposal_approved", "proposal_rejected", "proposal_pending_worker",
     "proposal_withdrawn", "writeback_applied", "writeback_already_applied",
-    "writeback_conflict", "writeback_failed", "writeback_outcome_unknown"};
+    "writeback_conflict", "writeback_failed", "writeback_outcome_unknown",
+    "proposal_canceled"};
 
 static void
 names_are_those_of_0_1_1_and_read_back(void **state)

@@ -212,6 +212,7 @@ frames_of_mcpd(void **state)
 	struct msg_recorded recorded = {f.input.evidence_id};
 	struct msg_proposed proposed = {f.cs.proposal_id, 1, f.cs.hash,
 	    f.input.evidence_id, span_of("pending_review"), true,
+	    span_of("2026-07-01T12:00:00.000Z"),
 	    {f.cs.patch, (uint32_t)f.cs.patch_count}};
 	struct msg_refuse refuse = {span_of("billing__propose"), f.input.tenant,
 	    f.input.principal, PROVENANCE_STATIC_DEV,
@@ -219,6 +220,15 @@ frames_of_mcpd(void **state)
 	    span_of("x is not an argument of this tool")};
 	struct msg_resource resource = {RESOURCE_PROPOSAL, f.cs.proposal_id,
 	    f.input.tenant, f.input.principal};
+	struct msg_status status = {
+	    f.cs.proposal_id, f.input.tenant, f.input.principal};
+	struct msg_stated stated = {.proposal_id = f.cs.proposal_id,
+	    .action = span_of(FIXTURE_BILLING),
+	    .target = span_of("invoices:INV-3001"),
+	    .state = span_of("approved"),
+	    .created_at = span_of("2026-07-01T12:00:00.000Z"),
+	    .updated_at = span_of("2026-07-01T12:00:01.000Z"),
+	    .expired = true};
 
 	(void)state;
 	call.args.items = fixture_scalars(f.arena,
@@ -232,6 +242,9 @@ frames_of_mcpd(void **state)
 	frame(MSG_PROPOSED, &proposed);
 	frame(MSG_REFUSE, &refuse);
 	frame(MSG_RESOURCE, &resource);
+	frame(MSG_STATUS, &status);
+	frame(MSG_STATED, &stated);
+	frame(MSG_WITHDRAW, &status);
 }
 
 static void
