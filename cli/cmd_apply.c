@@ -3,9 +3,6 @@
 #include "cli/render.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
-#include "common/base/str.h"
-
-#define WAIT_MS 60000
 
 /* --proposal, or the one word; NULL when there is neither. */
 static const char *
@@ -14,41 +11,6 @@ proposal_of(const struct args *a)
 	const char *named = args_get(a, "proposal");
 
 	return named != NULL ? named : a->word_count == 1 ? a->words[0] : NULL;
-}
-
-/* Milliseconds to wait for the receipt. ledgerd waits at most two minutes,
- * whatever is asked for; the job goes on in any case. */
-static int
-wait_of(const struct args *a, uint32_t *out, struct err *e)
-{
-	const char *text = args_get(a, "timeout-ms");
-	long long value = text == NULL ? WAIT_MS : str_to_number(text, 3600000);
-
-	if (value < 0) {
-		return err_set(e, CS_E_INVALID, "USAGE",
-		    "--timeout-ms wants a number of milliseconds");
-	}
-	*out = (uint32_t)value;
-	return 0;
-}
-
-/* Ask ledgerd; when nobody writes, start a writer for this one and ask again.
- */
-static int
-release(struct control *c, const struct msg_apply *m, struct span *answer,
-    struct err *e)
-{
-	int rc = control_request(c, MSG_APPLY, m, answer, e);
-
-	/* Only for this one reason, which says that nothing was released: no
-	 * other request is sent twice without a person. */
-	if (rc == CS_E_UNAVAILABLE && strcmp(err_reason(e), "NO_WRITER") == 0) {
-		rc = control_start(c, "writerd", e);
-		if (rc == 0) {
-			rc = control_request(c, MSG_APPLY, m, answer, e);
-		}
-	}
-	return rc;
 }
 
 /* What each status is called, and what the checks were. */
@@ -204,9 +166,9 @@ cmd_apply(const struct args *a, struct err *e)
 		    "one proposal id (or latest) is wanted");
 	}
 	m.proposal_id = span_of(id);
-	if ((rc = wait_of(a, &m.wait_ms, e)) != 0 ||
+	if ((rc = control_wait_ms(a, &m.wait_ms, e)) != 0 ||
 	    (rc = control_open(&c, a, e)) != 0 ||
-	    (rc = release(&c, &m, &answer, e)) != 0 ||
+	    (rc = control_ask_writer(&c, MSG_APPLY, &m, &answer, e)) != 0 ||
 	    (rc = view_open(&v, answer, c.arena, e)) != 0) {
 		say_what_changed(e);
 		control_close(&c);

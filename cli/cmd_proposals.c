@@ -1,7 +1,7 @@
-#include <stdio.h>
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/confirm.h"
 #include "cli/control_client.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
@@ -221,29 +221,6 @@ cmd_proposals_show(const struct args *a, struct err *e)
 	return 0;
 }
 
-/* Ask on the terminal, never on a pipe (cli-config.md §0.6). */
-static int
-confirm(const char *question, struct err *e)
-{
-	char line[64];
-
-	if (isatty(STDIN_FILENO) == 0) {
-		return err_set(e, CS_E_DENIED, "CONFIRMATION_REQUIRED",
-		    "approval/rejection requires --yes in noninteractive "
-		    "mode; nothing was recorded");
-	}
-	(void)fprintf(stderr, "%s Type yes to continue: ", question);
-	/* End of input is no answer, and no answer is no. */
-	if (fgets(line, sizeof(line), stdin) == NULL) {
-		line[0] = '\0';
-	}
-	struct span answer = {line, strcspn(line, " \t\r\n")};
-	return str_equal_nocase(answer, "yes")
-		   ? 0
-		   : err_set(e, CS_E_DENIED, "CONFIRMATION_DECLINED",
-			 "confirmation declined; nothing was recorded");
-}
-
 /* 0.1.1's scripts pass --actor; who decides is who asks. */
 static int
 check_actor(const struct args *a, struct err *e)
@@ -337,9 +314,9 @@ decide(const struct args *a, enum decision_action action, struct err *e)
 	/* ledgerd checks everything again, so this question is for the
 	 * person. */
 	if (!args_has(a, "yes")) {
-		rc = confirm(action == DECISION_APPROVE
-				 ? "Approve exactly this change?"
-				 : "Reject this change?",
+		rc = confirm("approval/rejection",
+		    action == DECISION_APPROVE ? "Approve exactly this change?"
+					       : "Reject this change?",
 		    e);
 	}
 	if (rc == 0) {

@@ -51,6 +51,18 @@ static const struct args_spec apply_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"dry-run", ARGS_FLAG, "check everything, change nothing"},
     {"timeout-ms", ARGS_VALUE, "how long to wait for the receipt (60000)"},
     ARG_HELP, ARG_END};
+static const struct args_spec unknown_spec[] = {
+    {"state", ARGS_FILTER, "in another state than outcome_unknown"},
+    {"tenant", ARGS_FILTER, "only this tenant"},
+    {"source", ARGS_FILTER, "only of this source"}, TIME_FILTERS, ARG_STORE,
+    ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+static const struct args_spec inspect_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"timeout-ms", ARGS_VALUE, "how long to wait for a writer (60000)"},
+    ARG_HELP, ARG_END};
+static const struct args_spec resolve_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"outcome", ARGS_VALUE, "applied, conflict or failed"},
+    {"reason", ARGS_VALUE, "how you know"}, {"yes", ARGS_FLAG, "do not ask"},
+    ARG_HELP, ARG_END};
 static const struct args_spec replay_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"proposal", ARGS_VALUE, "the proposal"},
     {"replay", ARGS_VALUE, "the replay id (replay_<proposal>)"},
@@ -124,6 +136,14 @@ const struct command commands[] = {
 	cmd_proposals_job},
     {"apply", NULL, "<id|latest>", "Apply an approved proposal", apply_spec,
 	cmd_apply},
+    {"reconcile", "list", "", "List applies whose outcome is not known",
+	unknown_spec, cmd_reconcile_list},
+    {"reconcile", "inspect", "<id|latest>",
+	"Look at the row of such an apply; changes nothing", inspect_spec,
+	cmd_reconcile_inspect},
+    {"reconcile", "resolve", "<id|latest>",
+	"Say what became of it, in your name", resolve_spec,
+	cmd_reconcile_resolve},
     {"replay", "list", "", "List what can be replayed", replay_list_spec,
 	cmd_replay_list},
     {"replay", "show", "<id|latest>", "Tell the story of a proposal",

@@ -14,6 +14,7 @@
 #include "common/base/err.h"
 #include "common/base/fdio.h"
 #include "common/base/path.h"
+#include "common/base/str.h"
 #include "common/contract/contract.h"
 
 #define DEFAULT_STORE ".countersign/local.db"
@@ -21,7 +22,10 @@
 /* Longer than the longest wait that ledgerd grants an APPLY. */
 #define REPLY_MS 180000
 #define START_MS 15000
-#define LOG_MAX  (1 << 20)
+#define WAIT_MS  60000
+
+#define ATTACH_TRIES 5
+#define LOG_MAX      (1 << 20)
 
 /* The order of 0.1.1, so that scripts find the ledger they found before. A
  * contract that does not load is not reported here: another command does. */
@@ -369,14 +373,12 @@ missing_store(const struct control *c, struct err *e)
 	    c->store);
 }
 
-int
-control_open(struct control *c, const struct args *a, struct err *e)
+/* Connect to the ledgerd that runs, or start one, and say HELLO. */
+static int
+attach(struct control *c, struct err *e)
 {
-	int rc = control_locate(c, a, e);
+	int rc = 0;
 
-	if (rc != 0) {
-		return rc;
-	}
 	c->fd = connect_once(c);
 	if (c->fd < 0) {
 		/* Only now: a running ledgerd may own a folder that we
@@ -394,12 +396,61 @@ control_open(struct control *c, const struct args *a, struct err *e)
 	return rc != 0 ? rc : say_hello(c, e);
 }
 
+int
+control_open(struct control *c, const struct args *a, struct err *e)
+{
+	int rc = control_locate(c, a, e);
+
+	if (rc != 0) {
+		return rc;
+	}
+	/* A ledgerd that was idle may end between the connection and its
+	 * HELLO. Nothing was asked by then, so it can be said to another. */
+	for (int tries = 0; tries < ATTACH_TRIES; tries++) {
+		rc = attach(c, e);
+		if (rc != CS_E_EOF) {
+			break;
+		}
+		fd_close(&c->fd);
+	}
+	return rc;
+}
+
 void
 control_close(struct control *c)
 {
 	fd_close(&c->fd);
 	buf_clear(&c->in);
 	arena_free(&c->arena);
+}
+
+int
+control_wait_ms(const struct args *a, uint32_t *out, struct err *e)
+{
+	const char *text = args_get(a, "timeout-ms");
+	long long value = text == NULL ? WAIT_MS : str_to_number(text, 3600000);
+
+	if (value < 0) {
+		return err_set(e, CS_E_INVALID, "USAGE",
+		    "--timeout-ms wants a number of milliseconds");
+	}
+	*out = (uint32_t)value;
+	return 0;
+}
+
+int
+control_ask_writer(struct control *c, uint16_t type, const void *message,
+    struct span *out, struct err *e)
+{
+	int rc = control_request(c, type, message, out, e);
+
+	if (rc == CS_E_UNAVAILABLE && strcmp(err_reason(e), "NO_WRITER") == 0) {
+		rc = control_start(c, "writerd", e);
+		if (rc == 0) {
+			rc = control_request(c, type, message, out, e);
+		}
+	}
+	return rc;
 }
 
 int

@@ -48,6 +48,18 @@ void control_close(struct control *c);
 int control_request(struct control *c, uint16_t type, const void *message,
     struct span *out, struct err *e);
 
+/* Milliseconds to wait for a writer (--timeout-ms, a minute). ledgerd waits at
+ * most two minutes, whatever is asked for; the job goes on in any case. */
+int control_wait_ms(const struct args *a, uint32_t *out, struct err *e);
+
+/*
+ * A request that needs a writer: when there is none, one is started for it and
+ * the request is sent again. Only then: NO_WRITER says that nothing was
+ * released, and no other request is sent twice without a person.
+ */
+int control_ask_writer(struct control *c, uint16_t type, const void *message,
+    struct span *out, struct err *e);
+
 /* SHOW of one kind; `id` may be "latest" where that makes sense. */
 int control_show(struct control *c, enum show_kind kind, const char *id,
     struct span *out, struct err *e);

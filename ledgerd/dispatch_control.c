@@ -6,6 +6,7 @@
 #include "ledgerd/decide.h"
 #include "ledgerd/dispatch.h"
 #include "ledgerd/documents.h"
+#include "ledgerd/reconcile.h"
 #include "ledgerd/release.h"
 #include "ledgerd/verify.h"
 
@@ -142,32 +143,60 @@ may_apply(struct ledger *l, const struct person *person, struct span id,
 	return rc != 0 ? rc : approval_may_decide(l, person, &cs, &role, e);
 }
 
+/* Before a release: with no writer the job would lie there and expire. */
+static int
+check_writer(const struct conn *c, struct err *e)
+{
+	if (!conn_has_writer(c->ledger)) {
+		return err_set(e, CS_E_UNAVAILABLE, "NO_WRITER",
+		    "no writerd is connected; nothing was released. Source "
+		    "database changed: no");
+	}
+	if (c->waiter_count >= CONN_WAITERS_MAX) {
+		return err_set(e, CS_E_UNAVAILABLE, "TOO_MANY_REQUESTS",
+		    "%d applies of this connection wait already; nothing was "
+		    "released. Source database changed: no",
+		    CONN_WAITERS_MAX);
+	}
+	return 0;
+}
+
+/* Wait for what the released job brings, and hand it to a writer: in this
+ * order, so that no report can come between. */
+static void
+await_writer(
+    struct conn *c, uint32_t id, struct span proposal_id, uint32_t wait_ms)
+{
+	struct conn *writer;
+
+	wait_for_receipt(c, id, proposal_id, wait_ms);
+	writer = conn_claiming(c->ledger);
+	if (writer != NULL) {
+		release_lease_next(writer);
+	}
+}
+
 static void
 on_apply(struct conn *c, uint32_t id, const void *message)
 {
 	const struct msg_apply *m = message;
 	struct ledger *l = c->ledger;
+	struct buf stored = BUF_INIT;
 	struct person person;
 	struct proposal p;
 	struct err e = {0};
-	struct conn *writer;
 	int rc;
 
 	person_of(l, c->uid, &person);
 	rc = may_apply(l, &person, m->proposal_id, &e);
-	/* Before the release: with no writer the job would lie there and
-	 * expire. */
-	if (rc == 0 && !conn_has_writer(l)) {
-		rc = err_set(&e, CS_E_UNAVAILABLE, "NO_WRITER",
-		    "no writerd is connected; nothing was released. Source "
-		    "database changed: no");
+	if (rc == 0 && !m->dry_run) {
+		rc = reconcile_stored_answer(l, m->proposal_id, &stored, &e);
 	}
-	if (rc == 0 && c->waiter_count >= CONN_WAITERS_MAX) {
-		rc = err_set(&e, CS_E_UNAVAILABLE, "TOO_MANY_REQUESTS",
-		    "%d applies of this connection wait already; nothing was "
-		    "released. Source database changed: no",
-		    CONN_WAITERS_MAX);
+	if (rc != 0) {
+		answer(c, id, rc > 0 ? 0 : rc, &stored, &e);
+		return;
 	}
+	rc = check_writer(c, &e);
 	if (rc == 0) {
 		rc = release_job(l, m->proposal_id, span_of(person.user),
 		    m->dry_run, &p, &e);
@@ -176,12 +205,52 @@ on_apply(struct conn *c, uint32_t id, const void *message)
 		conn_fail(c, id, &e, rc == CS_E_UNAVAILABLE);
 		return;
 	}
-	/* Before the job goes out, so that no report can come between. */
-	wait_for_receipt(c, id, p.proposal_id, m->wait_ms);
-	writer = conn_claiming(l);
-	if (writer != NULL) {
-		release_lease_next(writer);
+	await_writer(c, id, p.proposal_id, m->wait_ms);
+}
+
+/* Who may look or resolve is who may decide. */
+static void
+on_inspect(struct conn *c, uint32_t id, const void *message)
+{
+	const struct msg_inspect *m = message;
+	struct ledger *l = c->ledger;
+	struct person person;
+	struct proposal p;
+	struct err e = {0};
+	int rc;
+
+	person_of(l, c->uid, &person);
+	rc = may_apply(l, &person, m->proposal_id, &e);
+	if (rc == 0) {
+		rc = check_writer(c, &e);
 	}
+	if (rc == 0) {
+		rc = reconcile_inspect(
+		    l, m->proposal_id, span_of(person.user), &p, &e);
+	}
+	if (rc != 0) {
+		conn_fail(c, id, &e, rc == CS_E_UNAVAILABLE);
+		return;
+	}
+	await_writer(c, id, p.proposal_id, m->wait_ms);
+}
+
+static void
+on_resolve(struct conn *c, uint32_t id, const void *message)
+{
+	const struct msg_resolve *m = message;
+	struct ledger *l = c->ledger;
+	struct buf receipt = BUF_INIT;
+	struct person person;
+	struct err e = {0};
+	int rc;
+
+	person_of(l, c->uid, &person);
+	rc = may_apply(l, &person, m->proposal_id, &e);
+	if (rc == 0) {
+		rc = reconcile_resolve(l, &person, m, &receipt, &e);
+	}
+	answer(c, id, rc, &receipt, &e);
 }
 
 const struct dispatch_row dispatch_control[] = {
@@ -189,5 +258,7 @@ const struct dispatch_row dispatch_control[] = {
     {MSG_SHOW, on_show},
     {MSG_DECIDE, on_decide},
     {MSG_APPLY, on_apply},
+    {MSG_INSPECT, on_inspect},
+    {MSG_RESOLVE, on_resolve},
     {0, NULL},
 };

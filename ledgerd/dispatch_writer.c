@@ -1,8 +1,10 @@
 /*
- * What a writer may ask for: one job, and to report what became of it.
+ * What a writer may ask for: one job, to begin it, and to report what became of
+ * it.
  */
 #include "common/base/log.h"
 #include "ledgerd/dispatch.h"
+#include "ledgerd/reconcile.h"
 #include "ledgerd/release.h"
 
 #define CLAIM_WAIT_MAX_MS 60000U
@@ -33,24 +35,54 @@ on_claim(struct conn *c, uint32_t id, const void *message)
 	}
 }
 
-/* The answer says that the receipt is recorded: until it comes, the writer
- * has to keep it and report again. */
+/* The answer says that it is recorded. */
 static void
-on_report(struct conn *c, uint32_t id, const void *message)
+answer(
+    struct conn *c, uint32_t id, int rc, const char *event, const struct err *e)
 {
-	struct err e = {0};
 	char nothing = 0;
 
-	if (release_report(c, message, &e) != 0) {
-		log_err(LOG_LEVEL_ERR, "report_refused", &e);
-		conn_fail(c, id, &e, e.code == CS_E_UNAVAILABLE);
+	if (rc != 0) {
+		log_err(LOG_LEVEL_ERR, event, e);
+		conn_fail(c, id, e, rc == CS_E_UNAVAILABLE);
 		return;
 	}
 	conn_reply(c, id, MSG_PONG, &nothing);
 }
 
+/* Until the answer comes, the writer has to keep the receipt and report again.
+ */
+static void
+on_report(struct conn *c, uint32_t id, const void *message)
+{
+	struct err e = {0};
+	int rc = release_report(c, message, &e);
+
+	answer(c, id, rc, "report_refused", &e);
+}
+
+static void
+on_applying(struct conn *c, uint32_t id, const void *message)
+{
+	struct err e = {0};
+	int rc = reconcile_applying(c, message, &e);
+
+	answer(c, id, rc, "begin_refused", &e);
+}
+
+static void
+on_observed(struct conn *c, uint32_t id, const void *message)
+{
+	struct err e = {0};
+	int rc = reconcile_observed(c, message, &e);
+
+	answer(c, id, rc, "observation_refused", &e);
+}
+
 const struct dispatch_row dispatch_writer[] = {
     {MSG_CLAIM, on_claim},
     {MSG_REPORT, on_report},
+    {MSG_APPLYING, on_applying},
+    {MSG_OBSERVED, on_observed},
     {0, NULL},
 };

@@ -6,21 +6,9 @@
 #include "ledgerd/decide.h"
 #include "ledgerd/documents.h"
 #include "ledgerd/group_commit.h"
-#include "ledgerd/rules/approval.h"
+#include "ledgerd/jobs.h"
+#include "ledgerd/reconcile.h"
 #include "ledgerd/store/events.h"
-#include "proto/job.h"
-
-/* A settling job waits for a writer as long as it takes. */
-#define SETTLE_EXPIRES_US (INT64_C(10) * 365 * 86400 * 1000000)
-
-/* What a job is made from. */
-struct mint {
-	struct proposal *proposal;
-	struct change_set *cs;
-	bool dry_run;
-	bool settle;
-	int64_t attempt;
-};
 
 /*
  * All that can be said without the decisions. Done at every release: between an
@@ -65,89 +53,6 @@ check_releasable(
 	return 0;
 }
 
-/* The job names the engine, so that a writer knows its driver. */
-static int
-engine_of(const struct ledger *l, const struct change_set *cs,
-    const char **engine_out, struct err *e)
-{
-	const struct contract_source *source =
-	    contract_source(l->contract, cs->source_id);
-
-	if (source == NULL) {
-		return err_set(e, CS_E_CONFIG, "SOURCE_NOT_FOUND",
-		    "the contract has no source %.*s",
-		    SPAN_ARGS(cs->source_id));
-	}
-	*engine_out = contract_engine_name(source->engine);
-	return 0;
-}
-
-/* Build, sign and store the job row. */
-static int
-mint_job(struct ledger *l, const struct mint *mint, struct err *e)
-{
-	struct job_decision decisions[JOB_MAX_DECISIONS];
-	struct job_input in = {.change_set = mint->cs,
-	    .contract_digest = span_of(l->contract->digest_text),
-	    .attempt = mint->attempt,
-	    .issued_us = event_next_time(&l->store),
-	    .dry_run = mint->dry_run,
-	    .settle = mint->settle,
-	    .decisions = decisions};
-	struct buf payload = BUF_INIT;
-	struct buf id = BUF_INIT;
-	uint8_t signature[SIGNATURE_LEN];
-	int rc = engine_of(l, mint->cs, &in.engine, e);
-
-	/* A settling job carries no approvals: it may only look up or give
-	 * back, so expired approvals must not keep an outcome unknown. */
-	if (rc == 0 && !mint->settle) {
-		rc = approval_collect(
-		    l, mint->cs, decisions, &in.decision_count, e);
-	}
-	if (rc != 0) {
-		return rc;
-	}
-	in.expires_us =
-	    in.issued_us +
-	    (mint->settle ? SETTLE_EXPIRES_US : JOB_LEASE_S * INT64_C(1000000));
-	job_build(&in, &payload);
-	job_id_of(mint->cs->proposal_id, &id);
-	sign_dsse(l->key, DSSE_TYPE_JOB, buf_as_span(&payload), signature);
-	rc = stmt_change(&l->store, STMT_JOB_ADD, e, "ttiiibgii",
-	    buf_as_span(&id), mint->cs->proposal_id, (int64_t)mint->dry_run,
-	    (int64_t)mint->settle, mint->attempt, buf_as_span(&payload),
-	    signature, in.expires_us, in.issued_us);
-	buf_clear(&payload);
-	buf_clear(&id);
-	return rc;
-}
-
-/* An unknown outcome is settled by a job that only looks it up. */
-static int
-mint_settle(struct ledger *l, struct proposal *p, struct err *e)
-{
-	struct change_set cs;
-	struct mint mint = {
-	    .proposal = p, .cs = &cs, .settle = true, .attempt = p->attempt};
-	int rc = change_set_parse(p->change_set, l->scratch, &cs, e);
-
-	return rc != 0 ? rc : mint_job(l, &mint, e);
-}
-
-/* An event about a proposal's job: `kind`, by `actor`. */
-static int
-add_event(struct ledger *l, const struct proposal *p, const char *kind,
-    struct span actor, struct span body, struct err *e)
-{
-	struct change_set about = {.proposal_id = p->proposal_id,
-	    .tenant = p->tenant_id,
-	    .action = p->action,
-	    .object_id = p->object_id};
-
-	return proposal_event(&l->store, &about, kind, actor, body, e);
-}
-
 /* What was released, for the record and for 0.1.1's replay. */
 static struct span
 job_event_body(struct ledger *l, const struct proposal *p, bool dry_run)
@@ -175,12 +80,11 @@ job_event_body(struct ledger *l, const struct proposal *p, bool dry_run)
 /* The job, and what it does to the proposal. The attempt is counted before a
  * writer has it: a number is never used twice. */
 static int
-release_checked(struct ledger *l, const struct mint *mint,
+release_checked(struct ledger *l, struct proposal *p, const struct mint *mint,
     struct span operator_name, struct err *e)
 {
-	struct proposal *p = mint->proposal;
 	struct span body = job_event_body(l, p, mint->dry_run);
-	int rc = mint_job(l, mint, e);
+	int rc = job_mint(l, mint, e);
 
 	if (rc == 0 && !mint->dry_run) {
 		rc = proposal_move(&l->store, p->proposal_id,
@@ -193,24 +97,18 @@ release_checked(struct ledger *l, const struct mint *mint,
 			    "ti", p->proposal_id, mint->attempt);
 		}
 		if (rc == 0) {
-			rc = add_event(l, p, state_event_name(EVENT_RELEASE),
+			rc = job_event(l, p, state_event_name(EVENT_RELEASE),
+			    operator_name, body, e);
+		}
+		if (rc == 0 && reconcile_is_needed_by(l, p)) {
+			rc = job_event(l, p, EVENT_INTENT_RECORDED,
 			    operator_name, body, e);
 		}
 		p->state = STATE_PENDING_WORKER;
 	}
 	return rc != 0 ? rc
-		       : add_event(l, p, "writeback_job_recorded",
+		       : job_event(l, p, "writeback_job_recorded",
 			     operator_name, body, e);
-}
-
-/* 1 when a writer has, or waits for, a job of this proposal. */
-static int
-has_open_job(struct ledger *l, const struct proposal *p, struct err *e)
-{
-	int rc = stmt_run(&l->store, STMT_JOB_OPEN_OF, e, "t", p->proposal_id);
-
-	stmt_done(&l->store, STMT_JOB_OPEN_OF);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : CS_E_UNAVAILABLE;
 }
 
 /* A retry: look the receipt up again, or wait for the job that already does. */
@@ -221,14 +119,17 @@ release_again(struct ledger *l, struct proposal *p, struct err *e)
 	int rc = proposal_check(p, l->scratch, &cs, e);
 
 	if (rc == 0) {
-		rc = has_open_job(l, p, e);
+		rc = reconcile_refuse_look_up(l, p, e);
+	}
+	if (rc == 0) {
+		rc = job_is_open(l, p, e);
 	}
 	if (rc != 0) {
 		return rc > 0 ? 0 : rc;
 	}
 	rc = store_request_begin(&l->store, e);
 	if (rc == 0) {
-		rc = mint_settle(l, p, e);
+		rc = job_mint_look(l, p, false, e);
 		store_request_end(&l->store, rc == 0);
 	}
 	return rc;
@@ -240,7 +141,7 @@ release_job(struct ledger *l, struct span proposal_id,
     struct err *e)
 {
 	struct change_set cs;
-	struct mint mint = {.proposal = out, .cs = &cs, .dry_run = dry_run};
+	struct mint mint = {.cs = &cs, .dry_run = dry_run};
 	int rc = proposal_load(&l->store, proposal_id, l->scratch, out, e);
 
 	if (rc == 0 && !dry_run &&
@@ -253,39 +154,10 @@ release_job(struct ledger *l, struct span proposal_id,
 		return rc;
 	}
 	mint.attempt = out->attempt + 1;
-	rc = release_checked(l, &mint, operator_name, e);
+	rc = release_checked(l, out, &mint, operator_name, e);
 	store_request_end(&l->store, rc == 0);
 	l->head_wanted = true;
 	return rc;
-}
-
-/* One row of JOB_NEXT or JOBS_IN_STATE, copied to the scratch arena. */
-struct job_row {
-	int64_t seq;
-	struct span job_id;
-	struct span proposal_id;
-	bool dry_run;
-	bool settle;
-	struct span payload;
-	uint8_t signature[SIGNATURE_LEN];
-	int64_t expires_us;
-};
-
-static void
-job_from_row(struct ledger *l, sqlite3_stmt *st, struct job_row *out)
-{
-	struct span signature = stmt_span(st, 6);
-
-	*out = (struct job_row){.seq = stmt_int(st, 0),
-	    .job_id = arena_span(l->scratch, stmt_span(st, 1)),
-	    .proposal_id = arena_span(l->scratch, stmt_span(st, 2)),
-	    .dry_run = stmt_int(st, 3) != 0,
-	    .settle = stmt_int(st, 4) != 0,
-	    .payload = arena_span(l->scratch, stmt_span(st, 5)),
-	    .expires_us = stmt_int(st, 7)};
-	if (signature.len == SIGNATURE_LEN) {
-		memcpy(out->signature, signature.ptr, SIGNATURE_LEN);
-	}
 }
 
 /* Back to approved: this job never reached a writer. */
@@ -308,7 +180,7 @@ withdraw(struct ledger *l, const struct job_row *job, struct err *e)
 		    e);
 	}
 	return rc != 0 ? rc
-		       : add_event(l, &p, state_event_name(EVENT_WITHDRAW),
+		       : job_event(l, &p, state_event_name(EVENT_WITHDRAW),
 			     span_of("ledgerd"), span_of("{}"), e);
 }
 
@@ -417,22 +289,6 @@ release_by_policy(struct conn *writer)
 	}
 }
 
-/* A job by row, only while it is leased. */
-static int
-find_leased(struct ledger *l, int64_t seq, struct job_row *job, struct err *e)
-{
-	struct store *s = &l->store;
-	int rc = stmt_run(s, STMT_JOB_LEASED, e, "i", seq);
-
-	if (rc == SQLITE_ROW) {
-		job_from_row(l, s->stmts[STMT_JOB_LEASED], job);
-	}
-	stmt_done(s, STMT_JOB_LEASED);
-	return rc == SQLITE_ROW    ? 0
-	       : rc == SQLITE_DONE ? CS_E_NOT_FOUND
-				   : CS_E_UNAVAILABLE;
-}
-
 /* What a receipt does to the proposal. */
 static enum proposal_event
 event_of(const struct job_row *job, const struct receipt *r)
@@ -448,11 +304,9 @@ event_of(const struct job_row *job, const struct receipt *r)
 		   : events[r->status];
 }
 
-/* The receipt as a row to search, and as an event in the chain. The event
- * holds the bytes too, so that an edited row shows. */
-static int
-store_receipt(struct ledger *l, const struct proposal *p,
-    const struct job_row *job, const struct receipt *r, struct span text,
+int
+release_record_receipt(struct ledger *l, const struct proposal *p,
+    const struct receipt *r, enum proposal_event event, struct span text,
     struct err *e)
 {
 	struct buf body = BUF_INIT;
@@ -476,9 +330,8 @@ store_receipt(struct ledger *l, const struct proposal *p,
 	json_field_bool(&j, "dry_run", r->dry_run);
 	json_field_raw(&j, "receipt", text);
 	json_close(&j, '}');
-	rc = add_event(l, p,
-	    r->dry_run ? "writeback_dry_run"
-		       : state_event_name(event_of(job, r)),
+	rc = job_event(l, p,
+	    r->dry_run ? "writeback_dry_run" : state_event_name(event),
 	    r->runner_id, buf_as_span(&body), e);
 	buf_clear(&body);
 	return rc;
@@ -491,6 +344,7 @@ apply_receipt(struct ledger *l, const struct job_row *job,
 {
 	struct proposal p;
 	enum proposal_state to = STATES;
+	enum intent intent = INTENT_APPLYING;
 	int rc = proposal_load(&l->store, job->proposal_id, l->scratch, &p, e);
 
 	if (rc == 0) {
@@ -516,30 +370,31 @@ apply_receipt(struct ledger *l, const struct job_row *job,
 		    e);
 	}
 	if (rc == 0) {
-		rc = store_receipt(l, &p, job, r, text, e);
+		rc =
+		    release_record_receipt(l, &p, r, event_of(job, r), text, e);
 	}
-	/* One look-up follows by itself. If that could not settle it either,
+	/* One look-up follows by itself, where there is something to look
+	 * up. If that could not settle it either,
 	 * the next one is asked for by somebody: not again and again while the
 	 * database is down. */
 	if (rc == 0 && to == STATE_OUTCOME_UNKNOWN && !job->settle) {
-		rc = mint_settle(l, &p, e);
+		rc = job_intent(l, p.proposal_id, &intent, e);
+	}
+	if (rc == 0 && intent == INTENT_NONE) {
+		rc = job_mint_look(l, &p, false, e);
 	}
 	return rc;
 }
 
-/* By connection first: no other peer can report a job, even with its id. */
 static int
 check_report(struct conn *writer, const struct msg_report *m,
     struct job_row *job, struct receipt *r, struct err *e)
 {
 	struct ledger *l = writer->ledger;
-	int rc = writer->leased_seq == 0
-		     ? CS_E_NOT_FOUND
-		     : find_leased(l, writer->leased_seq, job, e);
+	int rc = job_find_mine(writer, m->job_id, job, e);
 
-	if (rc != 0 || !span_equal(job->job_id, m->job_id)) {
-		return err_set(e, CS_E_STATE, "JOB_NOT_LEASED",
-		    "this writer does not have that job");
+	if (rc != 0) {
+		return rc;
 	}
 	rc = receipt_parse(m->receipt, l->scratch, r, e);
 	if (rc != 0) {
@@ -549,11 +404,18 @@ check_report(struct conn *writer, const struct msg_report *m,
 	 * run have to be those of the lease. */
 	if (!span_equal(r->job_id, job->job_id) ||
 	    !span_equal(r->proposal_id, job->proposal_id) ||
-	    r->dry_run != job->dry_run) {
+	    r->dry_run != job->dry_run || job_is_inspection_row(job)) {
 		return err_set(e, CS_E_INVALID, "RECEIPT_MISMATCH",
 		    "the receipt is about another job");
 	}
 	return 0;
+}
+
+void
+release_done(struct conn *writer)
+{
+	writer->leased_seq = 0;
+	conn_check_idle(writer->ledger);
 }
 
 int
@@ -571,10 +433,53 @@ release_report(struct conn *writer, const struct msg_report *m, struct err *e)
 	store_request_end(&l->store, rc == 0);
 	if (rc == 0) {
 		l->head_wanted = true;
-		writer->leased_seq = 0;
-		conn_check_idle(l);
+		release_done(writer);
 		release_answer(l, job.proposal_id, m->receipt);
 	}
+	return rc;
+}
+
+/* What is certain about a job whose writer is gone. */
+enum loss {
+	LOSS_UNKNOWN,      /* the receipt in the source will tell */
+	LOSS_UNRECORDED,   /* nothing but the row can tell */
+	LOSS_WITHOUT_TRACE /* it had not begun, or was a dry run */
+};
+
+static const struct {
+	enum receipt_status status;
+	const char *result;
+	const char *code;
+	const char *explain;
+} losses[] = {
+    [LOSS_UNKNOWN] = {RECEIPT_OUTCOME_UNKNOWN, "outcome_unknown", "WRITER_LOST",
+	"The writer went away while it had the job. Whether the source "
+	"database changed is not known; a writer settles it from the receipt "
+	"table before anything else."},
+    [LOSS_UNRECORDED] = {RECEIPT_OUTCOME_UNKNOWN, "outcome_unknown",
+	"RECONCILIATION_REQUIRED",
+	"The writer went away while it was applying. Whether the source "
+	"database changed is not known, and this source keeps no receipts: a "
+	"person compares the row, see 'countersign reconcile inspect'."},
+    [LOSS_WITHOUT_TRACE] = {RECEIPT_FAILED, "failed", "WRITER_LOST",
+	"The writer went away before it was allowed to begin. Source database "
+	"changed: no."},
+};
+
+/* A dry run is rolled back whatever became of the writer. */
+static int
+loss_of(
+    struct ledger *l, const struct job_row *job, enum loss *out, struct err *e)
+{
+	enum intent intent = INTENT_RECORDED;
+	int rc = job->dry_run || job->settle
+		     ? 0
+		     : job_intent(l, job->proposal_id, &intent, e);
+
+	*out = job->settle                 ? LOSS_UNKNOWN
+	       : intent == INTENT_NONE     ? LOSS_UNKNOWN
+	       : intent == INTENT_APPLYING ? LOSS_UNRECORDED
+					   : LOSS_WITHOUT_TRACE;
 	return rc;
 }
 
@@ -584,32 +489,27 @@ lost_receipt(struct ledger *l, const struct job_row *job, struct buf *out,
     struct receipt *r, struct err *e)
 {
 	struct job parsed;
+	enum loss loss = LOSS_UNKNOWN;
 	char at[CLOCK_TEXT_SIZE];
 	char hash[DIGEST_TEXT_SIZE];
 	int rc = job_parse(job->payload, l->scratch, &parsed, e);
 
-	if (rc != 0) {
+	if (rc != 0 || (rc = loss_of(l, job, &loss, e)) != 0) {
 		return rc;
 	}
 	clock_format(event_next_time(&l->store), at);
-	receipt_result_hash(job->job_id,
-	    job->dry_run ? "failed" : "outcome_unknown", NULL, hash);
-	/* A dry run is rolled back whatever became of the writer, so for it
-	 * "failed" is certain. For a real job only "unknown" is true. */
+	receipt_result_hash(job->job_id, losses[loss].result, NULL, hash);
 	*r = (struct receipt){.job_id = job->job_id,
 	    .proposal_id = job->proposal_id,
 	    .runner_id = span_of("ledgerd"),
-	    .status = job->dry_run ? RECEIPT_FAILED : RECEIPT_OUTCOME_UNKNOWN,
+	    .status = losses[loss].status,
 	    .idempotency_key = parsed.idempotency_key,
 	    .executed_at = arena_span(l->scratch, span_of(at)),
-	    .safe_error_code = span_of("WRITER_LOST"),
+	    .safe_error_code = span_of(losses[loss].code),
 	    .receipt_hash = arena_span(l->scratch, span_of(hash)),
 	    .dry_run = job->dry_run,
-	    .retryable = true,
-	    .explain = span_of(
-		"The writer went away while it had the job. Whether the source "
-		"database changed is not known; a writer settles it from the "
-		"receipt table before anything else.")};
+	    .retryable = loss != LOSS_UNRECORDED,
+	    .explain = span_of(losses[loss].explain)};
 	receipt_build(r, out);
 	return 0;
 }
@@ -620,7 +520,12 @@ lose_job(struct ledger *l, const struct job_row *job, struct err *e)
 {
 	struct buf text = BUF_INIT;
 	struct receipt r;
-	int rc = lost_receipt(l, job, &text, &r, e);
+	int rc;
+
+	if (job_is_inspection_row(job)) {
+		return reconcile_lost(l, job, e);
+	}
+	rc = lost_receipt(l, job, &text, &r, e);
 
 	if (rc == 0) {
 		rc = apply_receipt(l, job, &r, buf_as_span(&text), e);
@@ -643,7 +548,7 @@ release_lost(struct ledger *l, int64_t job_seq)
 	struct job_row job;
 	struct err e = {0};
 	struct conn *writer;
-	int rc = find_leased(l, job_seq, &job, &e);
+	int rc = job_find_leased(l, job_seq, &job, &e);
 
 	if (rc == 0) {
 		rc = store_request_begin(&l->store, &e);

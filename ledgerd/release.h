@@ -10,9 +10,6 @@
 #include "ledgerd/store/proposals.h"
 #include "proto/receipt.h"
 
-/* A writer that gets a job later than this must refuse it. In seconds. */
-#define JOB_LEASE_S 300
-
 /*
  * Mint and store the signed job of an approved proposal. Verifies everything
  * again from the stored bytes: hash, row, state against events, mode, contract,
@@ -41,6 +38,18 @@ void release_by_policy(struct conn *writer);
  */
 int release_report(
     struct conn *writer, const struct msg_report *m, struct err *e);
+
+/* The writer has reported the job that it had. */
+void release_done(struct conn *writer);
+
+/*
+ * The receipt as a row to search, and as an event in the chain: the one that
+ * moves the state, unless it was a dry run. The event holds the bytes `text`
+ * too, so that an edited row shows.
+ */
+int release_record_receipt(struct ledger *l, const struct proposal *p,
+    const struct receipt *r, enum proposal_event event, struct span text,
+    struct err *e);
 
 /*
  * The writer that had this job is gone: whether it wrote is not known. The

@@ -25,6 +25,12 @@ job_id_of(struct span proposal_id, struct buf *out)
 	}
 }
 
+bool
+job_is_inspection(const struct job *job)
+{
+	return job->settle && job->dry_run;
+}
+
 static void
 put_time(struct json_out *j, const char *key, int64_t time_us)
 {

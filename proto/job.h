@@ -48,11 +48,15 @@ struct job {
 	int64_t issued_us;
 	int64_t expires_us;
 	bool dry_run;
-	bool settle; /* an earlier attempt's outcome is unknown: look it up only
-		      */
+	/* An earlier attempt's outcome is unknown: only look for its receipt,
+	 * or, with dry_run, at the row itself. */
+	bool settle;
 	struct job_decision *decisions;
 	size_t decision_count;
 };
+
+/* Only looks at the row: settle and dry_run. */
+bool job_is_inspection(const struct job *job);
 
 /* What ledgerd adds to the change set to make a job. */
 struct job_input {

@@ -109,6 +109,13 @@ TABLE(report, msg_report, TEXT(msg_report, job_id, MSG_ID_MAX),
 TABLE(filter, msg_filter, TEXT(msg_filter, key, 64),
     TEXT(msg_filter, value, MSG_NAME_MAX));
 
+TABLE(applying, msg_applying, TEXT(msg_applying, job_id, MSG_ID_MAX));
+
+TABLE(observed, msg_observed, TEXT(msg_observed, job_id, MSG_ID_MAX),
+    ENUM(msg_observed, observation, OBSERVATIONS), TEXT(msg_observed, code, 64),
+    TEXT(msg_observed, explain, 1024),
+    LIST(msg_observed, row, MSG_COLUMNS_MAX, scalar));
+
 TABLE(query, msg_query, ENUM(msg_query, kind, QUERY_KINDS),
     U32(msg_query, limit), LIST(msg_query, filters, 24, filter));
 
@@ -122,6 +129,13 @@ TABLE(decide, msg_decide, TEXT(msg_decide, proposal_id, MSG_ID_MAX),
 
 TABLE(apply, msg_apply, TEXT(msg_apply, proposal_id, MSG_ID_MAX),
     BOOLEAN(msg_apply, dry_run), U32(msg_apply, wait_ms));
+
+TABLE(inspect, msg_inspect, TEXT(msg_inspect, proposal_id, MSG_ID_MAX),
+    U32(msg_inspect, wait_ms));
+
+TABLE(resolve, msg_resolve, TEXT(msg_resolve, proposal_id, MSG_ID_MAX),
+    ENUM(msg_resolve, resolution, RESOLUTIONS),
+    TEXT(msg_resolve, reason, 4096));
 
 /* For messages that say everything with their type. */
 static const struct field_table empty_table = {NULL, 0, 0};
@@ -148,10 +162,14 @@ static const struct {
     {MSG_JOB, &job_table},
     {MSG_IDLE, &empty_table},
     {MSG_REPORT, &report_table},
+    {MSG_APPLYING, &applying_table},
+    {MSG_OBSERVED, &observed_table},
     {MSG_QUERY, &query_table},
     {MSG_SHOW, &show_table},
     {MSG_DECIDE, &decide_table},
     {MSG_APPLY, &apply_table},
+    {MSG_INSPECT, &inspect_table},
+    {MSG_RESOLVE, &resolve_table},
 };
 
 static const struct field_table *
@@ -239,4 +257,21 @@ const char *
 decision_name(enum decision_action action)
 {
 	return action == DECISION_APPROVE ? "approve" : "reject";
+}
+
+const char *
+observation_name(enum observation o)
+{
+	static const char *const names[] = {"not_inspected", "matches_proposed",
+	    "matches_reviewed_before", "drifted", "not_observed"};
+
+	return o < OBSERVATIONS ? names[o] : "unknown";
+}
+
+const char *
+resolution_name(enum resolution r)
+{
+	static const char *const names[] = {"applied", "conflict", "failed"};
+
+	return r < RESOLUTIONS ? names[r] : "unknown";
 }

@@ -151,6 +151,31 @@ struct msg_report {
 	struct span receipt; /* synapsor.execution-receipt.v1 */
 };
 
+/* Before BEGIN, where only the ledger keeps receipts: the answer says that the
+ * attempt is on disk, and without it nothing is begun. */
+struct msg_applying {
+	struct span job_id;
+};
+
+/* What an inspection found at the row (beyond.md D3). */
+enum observation {
+	OBSERVED_NOTHING, /* it could not be looked at: see the code */
+	OBSERVED_MATCHES_PROPOSED,
+	OBSERVED_MATCHES_BEFORE,
+	OBSERVED_DRIFTED,
+	OBSERVED_NO_ROW,
+	OBSERVATIONS
+};
+
+/* The answer to a job that only looks at the row. */
+struct msg_observed {
+	struct span job_id;
+	uint32_t observation; /* enum observation */
+	struct span code;     /* "" when it was looked at */
+	struct span explain;
+	struct scalar_list row; /* as it is now */
+};
+
 enum query_kind {
 	QUERY_PROPOSALS,
 	QUERY_EVENTS,
@@ -220,6 +245,26 @@ struct msg_apply {
 	uint32_t wait_ms;
 };
 
+/* Let a writer look at the row of an unknown outcome; changes nothing. */
+struct msg_inspect {
+	struct span proposal_id;
+	uint32_t wait_ms;
+};
+
+enum resolution {
+	RESOLUTION_APPLIED,
+	RESOLUTION_CONFLICT,
+	RESOLUTION_FAILED,
+	RESOLUTIONS
+};
+
+/* A person's word about an unknown outcome. */
+struct msg_resolve {
+	struct span proposal_id;
+	uint32_t resolution; /* enum resolution */
+	struct span reason;
+};
+
 /*
  * Append a whole frame: header and encoded payload of *message, whose type is
  * `type`. Violating a cap of our own tables is a bug for fixed fields and
@@ -245,5 +290,9 @@ void msg_encode_failure(struct buf *out, uint32_t id, const char *reason,
 const char *provenance_name(enum provenance p);
 /* "approve" or "reject": the words of the signed statement. */
 const char *decision_name(enum decision_action action);
+/* "matches_proposed" …, "not_inspected" for nothing. */
+const char *observation_name(enum observation o);
+/* "applied", "conflict", "failed". */
+const char *resolution_name(enum resolution r);
 
 #endif

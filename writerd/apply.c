@@ -4,8 +4,12 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/contract/rules.h"
-#include "writerd/post_image.h"
+#include "writerd/ledger_link.h"
+#include "writerd/row.h"
 #include "writerd/source_receipt.h"
+
+/* How often a deadlock is tried again, before COMMIT was sent. */
+#define APPLY_TRIES 3
 
 /* One attempt at one job. */
 struct attempt {
@@ -13,7 +17,7 @@ struct attempt {
 	const struct checked_job *job;
 	struct arena *arena;
 	struct stmt_plan plan;
-	struct named_scalar *row; /* as locked */
+	struct row row; /* as locked */
 	struct outcome *out;
 };
 
@@ -128,7 +132,7 @@ conflict(struct attempt *t, const char *code, const char *explain,
 	*out = (struct outcome){
 	    .status = RECEIPT_CONFLICT, .code = code, .explain = explain};
 	set_hash(out, t->job->job.job_id, code, current);
-	if (t->job->job.dry_run) {
+	if (t->job->job.dry_run || t->plan.complete == NULL) {
 		t->db->ops->rollback(t->db);
 		return 1;
 	}
@@ -147,84 +151,30 @@ conflict(struct attempt *t, const char *code, const char *explain,
 	return 1;
 }
 
-/* Key and tenant, with their columns. */
-static size_t
-key_params(const struct attempt *t, struct scalar *params, struct span *names)
-{
-	size_t count = 0;
-
-	names[count] = span_of(t->job->cap->primary_key);
-	params[count++] = t->job->job.primary_key.value;
-	if (t->job->cap->tenant_key != NULL) {
-		names[count] = span_of(t->job->cap->tenant_key);
-		params[count++] = t->job->job.tenant_guard.value;
-	}
-	return count;
-}
-
 static struct scalar
 locked(const struct attempt *t, struct span column)
 {
-	const struct named_scalar *v =
-	    scalars_find(t->row, t->plan.column_count, column);
-
-	return v != NULL ? v->value : (struct scalar){.kind = SCALAR_NULL};
+	return row_value(&t->row, column);
 }
 
-/* Does the locked row spell key and tenant as the job does? */
-static bool
-is_row_named(const struct attempt *t, const struct scalar *params,
-    const struct span *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (!span_equal(scalar_as_string(locked(t, names[i])),
-			scalar_as_string(params[i]))) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Read the row (again) under lock; *rows_out is 0, 1 or 2. */
+/* Read the row (again) under lock. */
 static int
-read_row(struct attempt *t, size_t *rows_out, struct err *e)
+read_row(struct attempt *t, struct err *e)
 {
-	struct scalar params[2];
-	struct span names[2];
-	size_t count = key_params(t, params, names);
-	struct db_result result;
-	int rc = t->db->ops->query(t->db, t->plan.lock_row,
-	    (struct db_params){params, count, names}, t->arena, &result, e);
+	int rc = row_read(t->db, t->job, &t->plan, t->arena, &t->row, e);
 
-	if (rc != 0) {
-		return fail_db(t, rc, e);
-	}
-	*rows_out = result.rows;
-	if (result.rows == 1) {
-		t->row = arena_array(
-		    t->arena, t->plan.column_count, sizeof(*t->row));
-	}
-	for (size_t i = 0; result.rows == 1 && i < t->plan.column_count; i++) {
-		t->row[i].name = t->plan.columns[i];
-		t->row[i].value = result.values[i];
-	}
-	/* A collation or a conversion may have found another row. */
-	if (result.rows == 1 && !is_row_named(t, params, names, count)) {
-		*rows_out = 0;
-	}
-	return 0;
+	return rc != 0 ? fail_db(t, rc, e) : 0;
 }
 
 static int
 lock_row(struct attempt *t, struct err *e)
 {
-	size_t rows = 0;
-	int rc = read_row(t, &rows, e);
+	int rc = read_row(t, e);
 
-	if (rc != 0 || rows == 1) {
+	if (rc != 0 || t->row.found == 1) {
 		return rc;
 	}
-	if (rows == 0) {
+	if (t->row.found == 0) {
 		return conflict(t, "ROW_NOT_FOUND",
 		    "There is no such row in this tenant any more.", NULL, e);
 	}
@@ -254,15 +204,6 @@ row_hash(const struct attempt *t)
 	return text(arena_span(t->arena, span_of(hash)));
 }
 
-static bool
-version_is(struct scalar actual, struct scalar expected)
-{
-	if (actual.kind == SCALAR_NULL || expected.kind == SCALAR_NULL) {
-		return actual.kind == expected.kind;
-	}
-	return rules_version_equal(actual.text, expected.text);
-}
-
 /* Version and rules once more, on the row that is locked. */
 static int
 check_locked(struct attempt *t, struct err *e)
@@ -272,12 +213,12 @@ check_locked(struct attempt *t, struct err *e)
 	    job->row_hash ? row_hash(t) : locked(t, job->guard_column);
 	int rc;
 
-	if (!version_is(actual, job->guard_value)) {
+	if (!row_version_is(actual, job->guard_value)) {
 		return conflict(t, "VERSION_CONFLICT",
 		    "The row has changed since it was read for the proposal.",
 		    &actual, e);
 	}
-	rc = rules_check_patch(t->job->cap, t->row, t->plan.column_count,
+	rc = rules_check_patch(t->job->cap, t->row.columns, t->row.count,
 	    job->patch, job->patch_count, e);
 	if (rc != 0) {
 		const char *why =
@@ -303,7 +244,7 @@ update_row(struct attempt *t, struct err *e)
 		names[count] = job->patch[count].name;
 		params[count] = job->patch[count].value;
 	}
-	count += key_params(t, params + count, names + count);
+	count += row_key_params(t->job, params + count, names + count);
 	if (!job->row_hash) {
 		names[count] = job->guard_column;
 		params[count++] = locked(t, job->guard_column);
@@ -325,35 +266,14 @@ update_row(struct attempt *t, struct err *e)
 	return 0;
 }
 
-/* A whole number: "v1" + 1 is 1 for SQLite, and the largest one + 1 a double.
- */
-static bool
-is_integer(struct scalar s)
-{
-	size_t sign = s.text.len > 0 && s.text.ptr[0] == '-';
-
-	for (size_t i = sign; i < s.text.len; i++) {
-		if (s.text.ptr[i] < '0' || s.text.ptr[i] > '9') {
-			return false;
-		}
-	}
-	return s.text.len > sign;
-}
-
 /* The next one who reads this row must see that it has changed. */
 static int
 check_advance(struct attempt *t, struct err *e)
 {
 	const struct job *job = &t->job->job;
-	enum version_advance advance = t->job->cap->advance;
-	struct scalar now = locked(t, job->guard_column);
-	bool moved = !version_is(now, job->guard_value);
 
-	if (advance == ADVANCE_INTEGER_INCREMENT) {
-		moved =
-		    moved && is_integer(now) && is_integer(job->guard_value);
-	}
-	if (advance == ADVANCE_NOT_CHECKED || moved) {
+	if (t->job->cap->advance == ADVANCE_NOT_CHECKED ||
+	    row_version_advanced(t->job, locked(t, job->guard_column))) {
 		return 0;
 	}
 	(void)err_set(e, CS_E_INVALID, "VERSION_DID_NOT_ADVANCE",
@@ -367,28 +287,25 @@ check_advance(struct attempt *t, struct err *e)
 static int
 check_post_image(struct attempt *t, struct err *e)
 {
-	const struct job *job = &t->job->job;
-	size_t rows = 0;
-	int rc = read_row(t, &rows, e);
+	const struct named_scalar *other;
+	int rc = read_row(t, e);
 
 	if (rc != 0) {
 		return rc;
 	}
-	if (rows != 1) {
+	if (t->row.found != 1) {
 		(void)err_set(e, CS_E_INVALID, "POST_IMAGE_MISMATCH",
 		    "the row was not there after its update; it was rolled "
 		    "back");
 		return fail(t, CS_E_INVALID, e, false);
 	}
-	for (size_t i = 0; i < job->patch_count; i++) {
-		if (!post_image_equal(
-			locked(t, job->patch[i].name), job->patch[i].value)) {
-			(void)err_set(e, CS_E_INVALID, "POST_IMAGE_MISMATCH",
-			    "column %.*s did not keep the approved value (a "
-			    "trigger or a type changed it); it was rolled back",
-			    SPAN_ARGS(job->patch[i].name));
-			return fail(t, CS_E_INVALID, e, false);
-		}
+	other = row_other_than_patch(&t->row, t->job);
+	if (other != NULL) {
+		(void)err_set(e, CS_E_INVALID, "POST_IMAGE_MISMATCH",
+		    "column %.*s did not keep the approved value (a trigger or "
+		    "a type changed it); it was rolled back",
+		    SPAN_ARGS(other->name));
+		return fail(t, CS_E_INVALID, e, false);
 	}
 	return check_advance(t, e);
 }
@@ -416,6 +333,9 @@ complete(struct attempt *t, struct err *e)
 		t->db->ops->rollback(t->db);
 		return 1;
 	}
+	if (t->plan.complete == NULL) {
+		return 0;
+	}
 	struct scalar params[] = {text(span_of("applied")),
 	    text(span_of(out->hash)), text(job->idempotency_key)};
 	rc = t->db->ops->query(t->db, t->plan.complete,
@@ -428,47 +348,89 @@ complete(struct attempt *t, struct err *e)
 	return rc == 0 ? 0 : fail_db(t, rc, e);
 }
 
+/* The last moment at which it can still be taken back: the lease, and a ledger
+ * that goes on counting on this attempt. */
 static int
-commit(struct attempt *t, struct err *e)
+check_before_commit(struct attempt *t, struct err *e)
 {
-	int rc;
-
-	/* The lease is checked as late as it can be. */
 	if (t->job->job.expires_us <= clock_now_us()) {
 		(void)err_set(e, CS_E_STATE, "JOB_EXPIRED",
 		    "the lease ran out before COMMIT; it was rolled back");
 		return fail(t, CS_E_STATE, e, true);
 	}
+	if (t->job->fence != NULL && !ledger_is_there(t->job->fence)) {
+		(void)err_set(e, CS_E_STATE, "LEDGER_GONE",
+		    "the ledger, which alone keeps the receipt, went away "
+		    "before COMMIT; it was rolled back");
+		return fail(t, CS_E_STATE, e, true);
+	}
+	return 0;
+}
+
+static const struct outcome unknowns[] = {
+    [RECEIPTS_SOURCE_DB] = {.status = RECEIPT_OUTCOME_UNKNOWN,
+	.code = "OUTCOME_UNKNOWN",
+	.explain = "COMMIT was sent and no answer came.",
+	.retryable = true},
+    [RECEIPTS_LEDGER] = {.status = RECEIPT_OUTCOME_UNKNOWN,
+	.code = "RECONCILIATION_REQUIRED",
+	.explain =
+	    "COMMIT was sent and no answer came, and this source keeps no "
+	    "receipts. Whether it changed is not known; nothing is tried "
+	    "again. A person compares the row: see 'countersign reconcile "
+	    "inspect'."},
+};
+
+static int
+commit(struct attempt *t, struct err *e)
+{
+	int rc = check_before_commit(t, e);
+
+	if (rc != 0) {
+		return rc;
+	}
 	rc = t->db->ops->commit(t->db, e);
 	if (rc == CS_E_UNKNOWN) {
-		*t->out = (struct outcome){.status = RECEIPT_OUTCOME_UNKNOWN,
-		    .code = "OUTCOME_UNKNOWN",
-		    .explain = "COMMIT was sent and no answer came.",
-		    .retryable = true};
+		*t->out = unknowns[t->job->cap->source->receipts];
 		set_hash(t->out, t->job->job.job_id, "outcome_unknown", NULL);
 		return rc;
 	}
 	return rc == 0 ? 0 : fail_db(t, rc, e);
 }
 
+/* The table's name; none when this attempt writes to no table of receipts. */
+static int
+find_receipts(struct attempt *t, const char **table_out, struct err *e)
+{
+	const struct job *job = &t->job->job;
+	int rc;
+
+	*table_out = "";
+	if (t->job->cap->source->receipts == RECEIPTS_LEDGER && !job->settle) {
+		return 0;
+	}
+	rc = source_receipt_find(
+	    t->db, t->job->cap, !job->dry_run && !job->settle, t->arena, e);
+	*table_out = t->db->receipt_table;
+	return rc == CS_E_NOT_FOUND ? 0 : rc;
+}
+
 static int
 begin(struct attempt *t, struct err *e)
 {
 	struct db_result result;
+	const char *receipts = "";
 	int rc = source_check_transactional(t->db, t->job->cap, t->arena, e);
 
 	if (rc != 0) {
 		return rc == CS_E_CONFIG ? fail(t, rc, e, true)
 					 : fail_db(t, rc, e);
 	}
-	rc = source_receipt_find(t->db, t->job->cap,
-	    !t->job->job.dry_run && !t->job->job.settle, t->arena, e);
-
-	if (rc != 0 && rc != CS_E_NOT_FOUND) {
+	if ((rc = find_receipts(t, &receipts, e)) != 0) {
 		return fail_db(t, rc, e);
 	}
-	rc = stmt_plan_build(t->job->cap, &t->job->cs, t->db->receipt_table,
-	    t->arena, &t->plan, e);
+	rc = stmt_plan_build(
+	    t->job->cap, &t->job->cs, receipts, t->arena, &t->plan, e);
 	if (rc == 0) {
 		rc = t->db->ops->query(t->db, t->plan.begin,
 		    (struct db_params){NULL, 0, NULL}, t->arena, &result, e);
@@ -476,26 +438,43 @@ begin(struct attempt *t, struct err *e)
 	return rc == 0 ? 0 : fail_db(t, rc, e);
 }
 
+/* One transaction from BEGIN to COMMIT. */
+static void
+attempt_once(struct attempt *t)
+{
+	struct err e = {0};
+
+	t->db->would_pass = false;
+	/* A dry run without a receipt table has nothing to claim. */
+	if (begin(t, &e) != 0 || (t->plan.claim != NULL && claim(t, &e) != 0) ||
+	    lock_row(t, &e) != 0 || check_locked(t, &e) != 0 ||
+	    update_row(t, &e) != 0 || check_post_image(t, &e) != 0 ||
+	    complete(t, &e) != 0) {
+		return;
+	}
+	/* Whatever happens from here on is not tried again. */
+	t->db->would_pass = false;
+	(void)commit(t, &e);
+	t->db->would_pass = false;
+}
+
 void
 apply_job(struct db *db, const struct checked_job *job, struct arena *a,
     struct outcome *out)
 {
 	struct attempt t = {.db = db, .job = job, .arena = a, .out = out};
-	struct err e = {0};
+	int tries = 0;
 
 	if (job->job.settle) {
 		apply_settle(db, job, a, out);
 		return;
 	}
-	/* A dry run without a receipt table has nothing to claim. */
-	if (begin(&t, &e) != 0 ||
-	    (t.plan.claim != NULL && claim(&t, &e) != 0) ||
-	    lock_row(&t, &e) != 0 || check_locked(&t, &e) != 0 ||
-	    update_row(&t, &e) != 0 || check_post_image(&t, &e) != 0 ||
-	    complete(&t, &e) != 0) {
-		return;
-	}
-	(void)commit(&t, &e);
+	/* A deadlock or a serialization failure was rolled back by the server
+	 * and says nothing about this change. */
+	do {
+		attempt_once(&t);
+	} while (out->status == RECEIPT_FAILED && db->would_pass &&
+		 ++tries < APPLY_TRIES && db->ops->is_alive(db));
 }
 
 /* Of a look-up that could not be finished, only that is known. */

@@ -56,6 +56,9 @@ struct db {
 	/* The schema that the receipt table was found for; empty: not yet. */
 	char receipts_for[80];
 	char receipt_table[160]; /* quoted and qualified */
+	/* Set by query: the last failure was a deadlock or a serialization
+	 * failure, so the same transaction may pass when it is run again. */
+	bool would_pass;
 };
 
 /* The engine of a source, NULL when this build has none. */

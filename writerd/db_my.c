@@ -14,6 +14,7 @@
 #define LOCK_TIMEOUT_S       5
 #define DUPLICATE_KEY        1062
 #define CONNECTION_KILLED    1927
+#define DEADLOCK             1213
 #define DRIVER_FIRST         2000
 #define DRIVER_LAST          2999
 #define NAME_MAX_LEN         64
@@ -100,6 +101,7 @@ my_failure(struct db_my *db, unsigned code, struct err *e)
 		    "(error %u)",
 		    code);
 	}
+	db->db.would_pass = code == DEADLOCK;
 	if (is_transient(code)) {
 		return err_set(e, CS_E_UNAVAILABLE, "TRANSACTION_FAILED",
 		    "the database could not do it now (error %u)", code);

@@ -148,8 +148,9 @@ starts_with_any(const char *state, const char *const *list)
 
 /* Only the SQLSTATE leaves: the server's text may hold values. */
 static int
-pg_failure(const PGresult *result, struct err *e)
+pg_failure(struct db_pg *db, const PGresult *result, struct err *e)
 {
+	static const char *const passing[] = {"40001", "40P01", NULL};
 	static const char *const transient[] = {
 	    "40001", "40P01", "53", "55P03", "57014", "57P0", "08", NULL};
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -158,6 +159,7 @@ pg_failure(const PGresult *result, struct err *e)
 		return err_set(e, CS_E_UNAVAILABLE, "DATABASE_UNAVAILABLE",
 		    "the connection to the database was lost");
 	}
+	db->db.would_pass = starts_with_any(state, passing);
 	if (starts_with_any(state, transient)) {
 		return err_set(e, CS_E_UNAVAILABLE, "TRANSACTION_FAILED",
 		    "the database could not do it now (SQLSTATE %s)", state);
@@ -214,7 +216,7 @@ pg_db_query(struct db *db, const char *sql, struct db_params params,
 	status = PQresultStatus(result);
 	rc = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK
 		 ? copy_rows(result, a, out, e)
-		 : pg_failure(result, e);
+		 : pg_failure(self_of(db), result, e);
 	PQclear(result);
 	return rc;
 }
@@ -235,7 +237,7 @@ pg_db_commit(struct db *db, struct err *e)
 	} else if (PQresultErrorField(result, PG_DIAG_SQLSTATE) != NULL &&
 		   PQtransactionStatus(conn_of(db)) == PQTRANS_IDLE) {
 		/* An error, and the server says that no transaction is open. */
-		rc = pg_failure(result, e);
+		rc = pg_failure(self_of(db), result, e);
 	} else {
 		self_of(db)->lost = true;
 		rc = err_set(e, CS_E_UNKNOWN, "OUTCOME_UNKNOWN",

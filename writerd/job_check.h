@@ -11,6 +11,7 @@
 
 struct arena;
 struct err;
+struct ledger_link;
 
 /* What this process knows for itself. Borrowed. */
 struct job_authority {
@@ -24,6 +25,9 @@ struct checked_job {
 	struct job job;
 	struct change_set cs;
 	const struct contract_capability *cap;
+	/* Set by the caller: the ledger that must still be there when COMMIT
+	 * is sent, because it alone keeps the receipt. NULL: none must. */
+	const struct ledger_link *fence;
 };
 
 /*

@@ -192,17 +192,59 @@ ledger_claim(struct ledger_link *l, uint32_t wait_ms, struct arena *a,
 	return 0;
 }
 
-int
-ledger_report(struct ledger_link *l, const struct msg_report *m,
-    struct arena *a, struct err *e)
+/* Send something that only wants to be recorded. */
+static int
+tell(struct ledger_link *l, uint16_t type, const void *message, struct arena *a,
+    struct err *e)
 {
 	struct frame f;
-	int rc = send_message(l, MSG_REPORT, m, e);
+	int rc = send_message(l, type, message, e);
 
 	if (rc == 0) {
 		rc = read_reply(l, clock_mono_ms() + REPLY_MS, false, a, &f, e);
 	}
+	return rc != 0 ? rc
+	       : f.type == MSG_PONG
+		   ? 0
+		   : err_set(e, CS_E_PROTOCOL, NULL,
+			 "ledgerd sent something else than its "
+			 "consent");
+}
+
+int
+ledger_report(struct ledger_link *l, const struct msg_report *m,
+    struct arena *a, struct err *e)
+{
+	return tell(l, MSG_REPORT, m, a, e);
+}
+
+int
+ledger_applying(struct ledger_link *l, const struct msg_applying *m,
+    struct arena *a, struct err *e)
+{
+	return tell(l, MSG_APPLYING, m, a, e);
+}
+
+int
+ledger_observed(struct ledger_link *l, const struct msg_observed *m,
+    struct arena *a, struct err *e)
+{
+	struct msg_observed bare = *m;
+	int rc = tell(l, MSG_OBSERVED, m, a, e);
+
+	if (rc == CS_E_TOO_LARGE) {
+		bare.row.count = 0;
+		rc = tell(l, MSG_OBSERVED, &bare, a, e);
+	}
 	return rc;
+}
+
+bool
+ledger_is_there(const struct ledger_link *l)
+{
+	struct pollfd p = {.fd = l->fd, .events = POLLIN | POLLRDHUP};
+
+	return poll(&p, 1, 0) == 0;
 }
 
 void

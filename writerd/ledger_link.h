@@ -41,6 +41,21 @@ int ledger_claim(struct ledger_link *l, uint32_t wait_ms, struct arena *a,
 int ledger_report(struct ledger_link *l, const struct msg_report *m,
     struct arena *a, struct err *e);
 
+/*
+ * Ask whether this job may begin: 0 when the ledger has it on disk that it may
+ * have. Anything else, and nothing may be written.
+ */
+int ledger_applying(struct ledger_link *l, const struct msg_applying *m,
+    struct arena *a, struct err *e);
+
+/* Tell what an inspection saw. Values that do not fit are left out. */
+int ledger_observed(struct ledger_link *l, const struct msg_observed *m,
+    struct arena *a, struct err *e);
+
+/* Is the other end still there? It says nothing by itself, so anything that
+ * comes is its end. */
+bool ledger_is_there(const struct ledger_link *l);
+
 void ledger_link_clear(struct ledger_link *l);
 
 #endif

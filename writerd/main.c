@@ -101,7 +101,6 @@ serve(struct work *w, struct ledger_link *link, bool exit_idle, struct err *e)
 {
 	uint32_t wait_ms = exit_idle ? CLAIM_WAIT_IDLE_MS : CLAIM_WAIT_MS;
 	struct arena *a = arena_new();
-	struct buf receipt = BUF_INIT;
 	int rc = 0;
 
 	while (rc == 0 && !stop_requested) {
@@ -113,15 +112,9 @@ serve(struct work *w, struct ledger_link *link, bool exit_idle, struct err *e)
 			continue;
 		}
 		if (rc == 0) {
-			buf_reset(&receipt);
-			work_do(w, &m, a, &receipt);
-			rc = ledger_report(link,
-			    &(struct msg_report){.job_id = m.job_id,
-				.receipt = buf_as_span(&receipt)},
-			    a, e);
+			rc = work_do(w, &m, a, e);
 		}
 	}
-	buf_clear(&receipt);
 	arena_free(&a);
 	/* Whoever started us wanted us to stop, or ledgerd is gone: both are an
 	 * orderly end, because every transaction is finished. */
@@ -204,6 +197,7 @@ main(int argc, char **argv)
 	w.work = (struct work){
 	    .authority = {.contract = w.contract, .ledger_key = w.ledger_key},
 	    .sources = &w.sources,
+	    .link = &w.link,
 	    .runner_id = w.runner_id != NULL ? w.runner_id : "local_runner"};
 	rc = w.options.check ? check(&w.sources, a, &e)
 			     : serve(&w.work, &w.link, w.options.exit_idle, &e);

@@ -5,7 +5,9 @@
 #include "common/base/str.h"
 #include "common/contract/receipt_table.h"
 
-#define RECEIPTS    RECEIPT_TABLE
+#define RECEIPTS RECEIPT_TABLE
+/* One, and a second one to see that the key is not unique. */
+#define ROWS_WANTED 2
 #define ON_CONFLICT " ON CONFLICT (idempotency_key) DO NOTHING RETURNING status"
 
 /* engine.md §4.1. The table of 0.1.1 is used as it is. */
@@ -225,8 +227,8 @@ put_increment(struct text *t, const struct contract_capability *cap)
 }
 
 static void
-plan_row(struct text *t, const struct contract_capability *cap,
-    const struct change_set *cs, struct arena *a, struct stmt_plan *out)
+plan_lock(struct text *t, const struct contract_capability *cap,
+    struct arena *a, struct stmt_plan *out)
 {
 	buf_puts(&t->buf, "SELECT ");
 	for (size_t i = 0; i < out->column_count; i++) {
@@ -236,9 +238,14 @@ plan_row(struct text *t, const struct contract_capability *cap,
 	buf_puts(&t->buf, " FROM ");
 	put_target(t, cap);
 	put_where(t, cap);
-	buf_puts(&t->buf, t->d->for_update);
+	buf_printf(&t->buf, " LIMIT %d%s", ROWS_WANTED, t->d->for_update);
 	out->lock_row = take(t, a);
+}
 
+static void
+plan_update(struct text *t, const struct contract_capability *cap,
+    const struct change_set *cs, struct arena *a, struct stmt_plan *out)
+{
 	buf_puts(&t->buf, "UPDATE ");
 	put_target(t, cap);
 	buf_puts(&t->buf, " SET ");
@@ -279,7 +286,8 @@ stmt_plan_build(const struct contract_capability *cap,
 	if (receipt_table[0] != '\0') {
 		plan_receipts(&t, receipt_table, a, out);
 	}
-	plan_row(&t, cap, cs, a, out);
+	plan_lock(&t, cap, a, out);
+	plan_update(&t, cap, cs, a, out);
 	buf_clear(&t.buf);
 	return t.unsafe ? err_set(e, CS_E_INVALID, "UNSAFE_IDENTIFIER",
 			      "a name of the contract is not an identifier")

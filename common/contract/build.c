@@ -92,6 +92,10 @@ build_sources(const struct tree *t, struct contract *c)
 		    .read_only = build_flag(t, it.value, "read_only"),
 		    .statement_timeout_ms =
 			build_count(t, it.value, "statement_timeout_ms", 0),
+		    .receipts = tree_is_text(t,
+				    tree_get(t, it.value, "receipts"), "ledger")
+				    ? RECEIPTS_LEDGER
+				    : RECEIPTS_SOURCE_DB,
 		    .accept_writer_posture = tree_is_text(
 			t, tree_get(t, it.value, "writer_posture"), "accept"),
 		    .accept_reader_can_write = tree_is_text(t,

@@ -53,6 +53,12 @@ enum apply_policy {
 	APPLY_ON_APPROVAL
 };
 
+/* Ours: who keeps the receipt that makes a retry harmless. */
+enum receipt_authority {
+	RECEIPTS_SOURCE_DB, /* a table beside the data, in one transaction */
+	RECEIPTS_LEDGER     /* only the ledger: no table, no look-up */
+};
+
 struct contract_source {
 	const char *name;
 	enum source_engine engine;
@@ -60,6 +66,7 @@ struct contract_source {
 	const char *write_url_env; /* NULL: no direct writes */
 	bool read_only;
 	int64_t statement_timeout_ms; /* 0: not set; at most INT32_MAX */
+	enum receipt_authority receipts;
 	/* Ours: a role that could do more is accepted all the same. */
 	bool accept_writer_posture;
 	bool accept_reader_can_write;

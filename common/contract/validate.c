@@ -114,13 +114,20 @@ is_accept(const struct tree *t, uint32_t node)
 	return tree_is_text(t, node, "accept");
 }
 
+static bool
+is_receipts(const struct tree *t, uint32_t node)
+{
+	return tree_is_text(t, node, "source_db") ||
+	       tree_is_text(t, node, "ledger");
+}
+
 /* A faulty name does not stop the checks of the rest. */
 static void
 check_source(struct check *c, struct span name, uint32_t source)
 {
 	static const char *const known[] = {"engine", "read_url_env",
 	    "write_url_env", "read_only", "statement_timeout_ms", "ssl",
-	    "writer_posture", "reader_can_write", NULL};
+	    "writer_posture", "reader_can_write", "receipts", NULL};
 	static const struct check_field fields[] = {
 	    {"engine", is_engine, "INVALID_SOURCE_ENGINE",
 		"engine must be postgres, mysql or sqlite.", true},
@@ -140,6 +147,8 @@ check_source(struct check *c, struct span name, uint32_t source)
 		"writer_posture can only be accept.", false},
 	    {"reader_can_write", is_accept, "INVALID_POSTURE",
 		"reader_can_write can only be accept.", false},
+	    {"receipts", is_receipts, "INVALID_RECEIPTS",
+		"receipts must be source_db or ledger.", false},
 	};
 
 	if (!str_is_identifier(name)) {
@@ -282,6 +291,22 @@ check_capabilities(struct check *c)
 	}
 }
 
+/* Without a receipt beside the data only a version that moves keeps an
+ * attempt whose answer was lost from being done twice. */
+static void
+check_ledger_receipts(struct check *c, uint32_t source, uint32_t capability)
+{
+	uint32_t guard = tree_get(c->t, capability, "conflict_guard");
+
+	if (tree_is_text(c->t, tree_get(c->t, source, "receipts"), "ledger") &&
+	    tree_get(c->t, guard, "advance") == JSON_NONE) {
+		check_error(c, capability, "conflict_guard",
+		    "LEDGER_RECEIPTS_NEED_ADVANCE",
+		    "receipts: ledger needs conflict_guard.advance: the "
+		    "version has to move with every update.");
+	}
+}
+
 /* Can an approved proposal of this capability be written at all? */
 static void
 check_capability_writeback(struct check *c, uint32_t capability)
@@ -306,6 +331,7 @@ check_capability_writeback(struct check *c, uint32_t capability)
 		    "Without write_url_env approved proposals cannot be "
 		    "applied.");
 	}
+	check_ledger_receipts(c, source, capability);
 }
 
 /* Only review writes; shadow proposals are never applied. */

@@ -14,14 +14,18 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from mariadb import Mariadb  # noqa: E402
 from postgres import Postgres, wait_for  # noqa: E402
+from versioned import add_invoices, count_effects, effects, versioned_workspace  # noqa: E402
 from workspace import BIN, Workspace, processes  # noqa: E402
 
 KILLAT = os.path.join(os.path.dirname(BIN), "tests", "killat")
 POINTS = int(os.environ.get("CS_KILL_POINTS", "100"))
+FEWER = POINTS * 2 // 5
 
 
 class KillAtEveryStep:
-    """`program` is killed; `make` gives a workspace on one engine."""
+    """`program` is killed at `most` points; `make` gives a workspace on one engine."""
+
+    most = POINTS
 
     def setUp(self):
         self.w = self.make()
@@ -32,8 +36,7 @@ class KillAtEveryStep:
         """Invoices with an approved proposal each, as ids."""
         names = ["K-%05d" % (self.invoices + i) for i in range(count)]
         self.invoices += count
-        for name in names:
-            self.w.sql("INSERT INTO invoices VALUES ('%s', 'acme', 'open', 5500, NULL, '2026-06-20T14:31:08Z')" % name)
+        add_invoices(self.w, names)
         approved = []
         with self.w.client() as mcp:
             for name in names:
@@ -69,7 +72,7 @@ class KillAtEveryStep:
         wait_for(lambda: not processes(self.w.store), 20, "every process to end")
 
     def effects(self, invoice):
-        return int(self.w.sql("SELECT count(*) FROM effects WHERE id = '%s'" % invoice)[0][0])
+        return effects(self.w, invoice)
 
     def check_truth(self, invoice, identifier):
         """What the restarted ledger says agrees with the source."""
@@ -96,10 +99,10 @@ class KillAtEveryStep:
         raise AssertionError("not settled: %r" % statuses)
 
     def points(self, total):
-        """At least POINTS of them, the whole range, evenly."""
-        if total <= POINTS * 1.5:
+        """At least `most` of them, the whole range, evenly."""
+        if total <= self.most * 1.5:
             return list(range(1, total + 1))
-        return sorted({1 + i * (total - 1) // (POINTS - 1) for i in range(POINTS)})
+        return sorted({1 + i * (total - 1) // (self.most - 1) for i in range(self.most)})
 
     def test_one_effect_or_none_and_a_truthful_ledger(self):
         (_, probe), = self.new_invoices(1)
@@ -108,7 +111,7 @@ class KillAtEveryStep:
         self.assertEqual(verdict, "stops")
         self.stop_all()
         points = self.points(total)
-        self.assertGreaterEqual(len(points), min(POINTS, 100))
+        self.assertGreaterEqual(len(points), min(self.most, 100))
         approved = self.new_invoices(len(points))
         self.w.wait_idle()
         killed = 0
@@ -130,48 +133,65 @@ class KillAtEveryStep:
 class OnSqlite:
     def make(self):
         w = Workspace("sqlite")
-        w.sql("CREATE TABLE effects (id TEXT)")
-        w.sql("CREATE TRIGGER count_effects AFTER UPDATE ON invoices BEGIN INSERT INTO effects VALUES (NEW.id); END")
+        count_effects(w)
         return w
 
 
-class OnPostgres:
+class OnServer:
     @classmethod
     def setUpClass(cls):
-        cls.server = Postgres()
+        cls.server = cls.start()
 
     @classmethod
     def tearDownClass(cls):
         cls.server.close()
 
     def make(self):
-        w = Workspace("postgres", postgres=self.server)
-        for statement in (
-                "CREATE TABLE effects (id text)", "GRANT INSERT ON effects TO writer",
-                "CREATE FUNCTION count_effects() RETURNS trigger LANGUAGE plpgsql AS"
-                " $$ BEGIN INSERT INTO effects VALUES (NEW.id); RETURN NULL; END $$",
-                "CREATE TRIGGER count_effects AFTER UPDATE ON invoices FOR EACH ROW EXECUTE FUNCTION count_effects()"):
-            w.sql(statement)
+        w = Workspace(self.engine, server=self.server)
+        count_effects(w)
         return w
 
 
-class OnMariadb:
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Mariadb()
+class OnPostgres(OnServer):
+    engine, start = "postgres", Postgres
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.close()
+
+class OnMariadb(OnServer):
+    engine, start = "mysql", Mariadb
+
+
+class OnlyTheLedgerKnows:
+    """`receipts: "ledger"`: what an operator does is look and resolve; the row tells
+    the truth about every point, and nothing is ever written twice."""
+
+    most = FEWER
 
     def make(self):
-        w = Workspace("mysql", server=self.server)
-        for statement in (
-                "CREATE TABLE effects (id varchar(64)) ENGINE=InnoDB",
-                "CREATE TRIGGER count_effects AFTER UPDATE ON invoices FOR EACH ROW"
-                " INSERT INTO effects VALUES (NEW.id)"):
-            w.sql(statement)
-        return w
+        return versioned_workspace(self.engine, getattr(self, "server", None), receipts="ledger")
+
+    def finish(self, identifier):
+        state = self.w.json("proposals", "show", identifier)["proposal"]
+        if state["state"] == "outcome_unknown":
+            return self.reconcile(identifier, state["object_id"])
+        return super().finish(identifier)
+
+    def reconcile(self, identifier, invoice):
+        self.assertEqual(self.w.run("apply", identifier).returncode, 1)
+        before = self.effects(invoice)
+        seen = self.w.json("reconcile", "inspect", identifier)["classification"]
+        self.assertEqual(seen, "matches_proposed" if before else "matches_reviewed_before")
+        outcome = "applied" if before else "failed"
+        self.w.run("reconcile", "resolve", identifier, "--outcome", outcome, "--reason", seen, "--yes", check=0)
+        again = self.w.run("apply", identifier, "--json")
+        self.assertEqual(again.returncode, 0 if before else 1, again.stderr)
+        self.assertEqual(self.effects(invoice), before)
+        if not before:
+            # What was resolved as not written is proposed anew, from a new reading.
+            with self.w.client() as mcp:
+                anew = mcp.propose(invoice, reason="again")["proposal"]["id"]
+            self.w.run("proposals", "approve", anew, "--yes", check=0)
+            self.assertEqual(self.w.json("apply", anew)["status"], "applied")
+        return [outcome]
 
 
 class KillWriterdOnSqlite(OnSqlite, KillAtEveryStep, unittest.TestCase):
@@ -192,6 +212,26 @@ class KillWriterdOnMariadb(OnMariadb, KillAtEveryStep, unittest.TestCase):
 
 class KillLedgerdOnPostgres(OnPostgres, KillAtEveryStep, unittest.TestCase):
     program = "ledgerd"
+
+
+class KillLedgerdOnMariadb(OnMariadb, KillAtEveryStep, unittest.TestCase):
+    program, most = "ledgerd", FEWER
+
+
+class LedgerReceiptsWriterdOnSqlite(OnlyTheLedgerKnows, KillAtEveryStep, unittest.TestCase):
+    program, engine = "writerd", "sqlite"
+
+
+class LedgerReceiptsLedgerdOnSqlite(OnlyTheLedgerKnows, KillAtEveryStep, unittest.TestCase):
+    program, engine = "ledgerd", "sqlite"
+
+
+class LedgerReceiptsWriterdOnPostgres(OnlyTheLedgerKnows, OnPostgres, KillAtEveryStep, unittest.TestCase):
+    program, engine = "writerd", "postgres"
+
+
+class LedgerReceiptsWriterdOnMariadb(OnlyTheLedgerKnows, OnMariadb, KillAtEveryStep, unittest.TestCase):
+    program, engine = "writerd", "mysql"
 
 
 if __name__ == "__main__":

@@ -88,6 +88,13 @@ class Mariadb:
             raise RuntimeError(result.stderr)
         return [tuple(None if f == "NULL" else f for f in line.split("\t")) for line in result.stdout.splitlines()]
 
+    def session(self, database):
+        """An interactive session of the owner: statements in, lines out."""
+        return subprocess.Popen(["mariadb", "--no-defaults", "--protocol=socket", "--socket=" + self.socket,
+                                 "--user=root", "--batch", "--unbuffered", "--skip-column-names",
+                                 "--database=" + database], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL, text=True)
+
     def make_shop(self, rows, engine="InnoDB"):
         """Table, rows, and what the two accounts may: one reads, one writes two columns."""
         values = ", ".join("(%s)" % ", ".join(map(literal, row)) for row in rows)

@@ -80,6 +80,12 @@ class Postgres:
         return [tuple(None if f == "\x1e" else f for f in line.split("\x1f"))
                 for line in result.stdout.splitlines() if line]
 
+    def session(self, database):
+        """An interactive session of the owner: statements in, lines out."""
+        return subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p", str(self.port), "-U", "owner",
+                                 "-d", database], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL, text=True)
+
     def make_shop(self, rows):
         """Table, rows, and two roles: one that reads, one that writes two columns."""
         values = ", ".join("(%s)" % ", ".join(

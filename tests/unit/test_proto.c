@@ -174,10 +174,14 @@ static const struct layout {
     {MSG_JOB, "t200y524288f64"},
     {MSG_IDLE, ""},
     {MSG_REPORT, "t200y60000"},
+    {MSG_APPLYING, "t200"},
+    {MSG_OBSERVED, "t200e5t64t1024l512(" SCALAR ")"},
     {MSG_QUERY, "e6ul24(t64t512)"},
     {MSG_SHOW, "e8t200"},
     {MSG_DECIDE, "t200t200ue2t4096"},
     {MSG_APPLY, "t200bu"},
+    {MSG_INSPECT, "t200u"},
+    {MSG_RESOLVE, "t200e3t4096"},
 };
 
 /* Where a field of a generated payload stands. */
@@ -304,6 +308,7 @@ union any {
 	struct msg_stated stated;
 	struct msg_query query;
 	struct msg_decide decide;
+	struct msg_observed observed;
 };
 
 /* Decode a copy of exactly this size: ASan sees every byte read too far. */
@@ -549,10 +554,14 @@ static const struct {
     {0x21, "JOB", "L", 1048576, 'R', 0},
     {0x22, "IDLE", "L", 0, 'R', 0},
     {0x23, "REPORT", "W", 65536, 'O', 0x04},
+    {0x24, "APPLYING", "W", 1024, 'O', 0x04},
+    {0x25, "OBSERVED", "W", 262144, 'O', 0x04},
     {0x30, "QUERY", "C", 16384, 'O', 0x05},
     {0x31, "SHOW", "C", 4096, 'O', 0x05},
     {0x32, "DECIDE", "C", 16384, 'O', 0x05},
     {0x33, "APPLY", "C", 4096, 'O', 0x05},
+    {0x34, "INSPECT", "C", 4096, 'O', 0x05},
+    {0x35, "RESOLVE", "C", 16384, 'O', 0x05},
 };
 
 static const struct {
@@ -634,7 +643,7 @@ the_cap_of_a_role_is_its_largest_message(void **state)
 {
 	(void)state;
 	assert_int_equal(msg_role_cap(ROLE_MCPD), 1048576);
-	assert_int_equal(msg_role_cap(ROLE_WRITER), 65536);
+	assert_int_equal(msg_role_cap(ROLE_WRITER), 262144);
 	assert_int_equal(msg_role_cap(ROLE_CONTROL), 16384);
 	assert_int_equal(msg_role_cap(ROLE_LEDGER), 1048576);
 }

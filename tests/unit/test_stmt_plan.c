@@ -62,7 +62,7 @@ postgres_statements_are_these(void **state)
 	    "SELECT \"id\", \"tenant_id\", \"updated_at\","
 	    " \"late_fee_cents\", \"waiver_reason\""
 	    " FROM \"public\".\"invoices\""
-	    " WHERE \"id\" = $1 AND \"tenant_id\" = $2 FOR UPDATE");
+	    " WHERE \"id\" = $1 AND \"tenant_id\" = $2 LIMIT 2 FOR UPDATE");
 	assert_string_equal(p.update,
 	    "UPDATE \"public\".\"invoices\" SET \"late_fee_cents\" = $1,"
 	    " \"waiver_reason\" = $2 WHERE \"id\" = $3"
@@ -92,7 +92,7 @@ sqlite_statements_are_these(void **state)
 	assert_string_equal(p.lock_row,
 	    "SELECT \"id\", \"tenant_id\", \"version\", \"status\""
 	    " FROM \"main\".\"orders\""
-	    " WHERE \"id\" = ?1 AND \"tenant_id\" = ?2");
+	    " WHERE \"id\" = ?1 AND \"tenant_id\" = ?2 LIMIT 2");
 	assert_string_equal(p.update,
 	    "UPDATE \"main\".\"orders\" SET \"status\" = ?1"
 	    " WHERE \"id\" = ?2 AND \"tenant_id\" = ?3"
@@ -123,7 +123,7 @@ mysql_statements_are_these(void **state)
 	assert_string_equal(p.lock_row,
 	    "SELECT `id`, `tenant_id`, `updated_at`, `late_fee_cents`,"
 	    " `waiver_reason` FROM `public`.`invoices`"
-	    " WHERE `id` = ? AND `tenant_id` = ? FOR UPDATE");
+	    " WHERE `id` = ? AND `tenant_id` = ? LIMIT 2 FOR UPDATE");
 	assert_string_equal(p.update,
 	    "UPDATE `public`.`invoices` SET `late_fee_cents` = ?,"
 	    " `waiver_reason` = ? WHERE `id` = ? AND `tenant_id` = ?"
@@ -141,7 +141,7 @@ a_row_hash_reads_the_whole_reviewed_row(void **state)
 	assert_string_equal(p.lock_row,
 	    "SELECT \"id\", \"tenant_id\", \"status\", \"total\""
 	    " FROM \"main\".\"orders\""
-	    " WHERE \"id\" = ?1 AND \"tenant_id\" = ?2");
+	    " WHERE \"id\" = ?1 AND \"tenant_id\" = ?2 LIMIT 2");
 	assert_string_equal(p.update,
 	    "UPDATE \"main\".\"orders\" SET \"status\" = ?1"
 	    " WHERE \"id\" = ?2 AND \"tenant_id\" = ?3");
