@@ -25,7 +25,7 @@ struct args_spec {
 	const char *help; /* one line */
 };
 
-#define ARGS_MAX  32
+#define ARGS_MAX  48
 #define WORDS_MAX 4
 
 struct args {

@@ -5,9 +5,13 @@
 #include "cli/control_client.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/base/fdio.h"
 #include "common/contract/contract.h"
 
-#define ARGUMENTS_MAX 32
+#define DEFAULT_TOKEN "SYNAPSOR_RUNNER_HTTP_TOKEN"
+
+/* Four words for each flag of mcpd's, and room for our own. */
+#define ARGUMENTS_MAX (4 * ARGS_MAX + 32)
 
 /* An argv in the making. */
 struct argv_list {
@@ -39,6 +43,98 @@ add_mcpd(struct argv_list *l, const char *flag, const char *value)
 	}
 }
 
+/* Flags that mcpd knows under the same name, and whether they have a value. */
+static const struct {
+	const char *name;
+	const char *option;
+	bool has_value;
+} passed_on[] = {
+    {"read-only", "--read-only", false},
+    {"result-format", "--result-format", true},
+    {"transport", "--transport", true},
+    {"host", "--host", true},
+    {"port", "--port", true},
+    {"reuse-port", "--reuse-port", false},
+    {"auth-token-env", "--auth-token-env", true},
+    {"auth-token-previous-env", "--auth-token-previous-env", true},
+    {"dev-no-auth", "--dev-no-auth", false},
+    {"allowed-host", "--allowed-host", true},
+    {"allowed-origin", "--allowed-origin", true},
+    {"cors-origin", "--cors-origin", true},
+    {"behind-tls-proxy", "--behind-tls-proxy", false},
+    {"max-connections", "--max-connections", true},
+    {"max-per-identity", "--max-per-identity", true},
+    {"request-timeout", "--request-timeout", true},
+};
+
+static void
+pass_on(struct argv_list *l, const struct args *a)
+{
+	const char *style = args_get(a, "tool-name-style");
+
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
+		if (args_has(a, passed_on[i].name)) {
+			add_mcpd(l, passed_on[i].option,
+			    passed_on[i].has_value
+				? args_get(a, passed_on[i].name)
+				: NULL);
+		}
+	}
+	style = style != NULL ? style : args_get(a, "alias-mode");
+	if (style != NULL) {
+		add_mcpd(l, "--tool-name-style", style);
+	}
+}
+
+/* Names of variables whose values countersign-run hands to mcpd. */
+static void
+add_credentials(struct argv_list *l, const struct args *a)
+{
+	static const char *const flags[] = {"auth-token-previous-env"};
+	const char *token = args_get(a, "auth-token-env");
+
+	if (!args_has(a, "dev-no-auth")) {
+		add(l, "--mcpd-credential",
+		    token != NULL ? token : DEFAULT_TOKEN);
+	}
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (args_has(a, flags[i])) {
+			add(l, "--mcpd-credential", args_get(a, flags[i]));
+		}
+	}
+}
+
+static const char *
+transport_of(const struct args *a)
+{
+	const char *transport = args_get(a, "transport");
+
+	return transport == NULL ? "stdio" : transport;
+}
+
+/* Where it will be, on standard error; mcpd says when it is there. */
+static void
+announce(const struct args *a, const struct control *c)
+{
+	const char *token = args_get(a, "auth-token-env");
+	struct buf out = BUF_INIT;
+
+	buf_printf(&out, "Countersign %s, transport %s\n", CS_VERSION,
+	    transport_of(a));
+	if (strcmp(transport_of(a), "unix") != 0) {
+		buf_printf(&out, "Auth: %s%s\n",
+		    args_has(a, "dev-no-auth") ? "none (development)"
+					       : "bearer token in ",
+		    args_has(a, "dev-no-auth") ? ""
+		    : token != NULL            ? token
+					       : DEFAULT_TOKEN);
+	}
+	buf_printf(&out, "Config: %s\nStore: %s\nPress Ctrl+C to stop.\n",
+	    c->config, c->store);
+	(void)fd_write_all(STDERR_FILENO, out.data, out.len, -1);
+	buf_clear(&out);
+}
+
 /*
  * Become countersign-run: this process keeps the client's standard input and
  * output, which mcpd inherits.
@@ -46,20 +142,15 @@ add_mcpd(struct argv_list *l, const char *flag, const char *value)
 int
 cmd_mcp_serve(const struct args *a, struct err *e)
 {
-	const char *transport = args_get(a, "transport");
-	const char *style = args_get(a, "tool-name-style");
 	char program[PATH_MAX];
 	struct argv_list l = {0};
 	struct control c;
-	int rc;
-
-	if (transport != NULL && strcmp(transport, "stdio") != 0) {
-		return err_set(e, CS_E_UNSUPPORTED, "USAGE",
-		    "--transport %s: this version serves stdio", transport);
-	}
+	bool is_stdio = strcmp(transport_of(a), "stdio") == 0;
 	/* Everything that can fail is tried before execv: afterwards
 	 * standard output belongs to the protocol. */
-	rc = sibling_program("countersign-run", program, sizeof(program), e);
+	int rc =
+	    sibling_program("countersign-run", program, sizeof(program), e);
+
 	if (rc == 0) {
 		rc = control_locate(&c, a, e);
 	}
@@ -77,17 +168,35 @@ cmd_mcp_serve(const struct args *a, struct err *e)
 	if (args_has(a, "accept-reduced-isolation")) {
 		add(&l, "--accept-reduced-isolation", NULL);
 	}
-	if (args_has(a, "read-only")) {
-		add_mcpd(&l, "--read-only", NULL);
+	if (!is_stdio) {
+		add(&l, "--no-stdio", NULL);
+		add_credentials(&l, a);
+		announce(a, &c);
 	}
-	if (args_has(a, "result-format")) {
-		add_mcpd(&l, "--result-format", args_get(a, "result-format"));
-	}
-	style = style != NULL ? style : args_get(a, "alias-mode");
-	if (style != NULL) {
-		add_mcpd(&l, "--tool-name-style", style);
-	}
+	pass_on(&l, a);
 	/* Returns only when it failed. */
 	(void)execv(program, l.argv);
 	return err_sys(e, "cannot run %s", program);
+}
+
+/* 0.1.1's own commands for the two HTTP transports. */
+static int
+serve_as(const struct args *a, const char *transport, struct err *e)
+{
+	struct args with = *a;
+	size_t i = 0;
+
+	while (strcmp(with.spec[i].name, "transport") != 0) {
+		i++;
+	}
+	if (with.values[i] == NULL) {
+		with.values[i] = transport;
+	}
+	return cmd_mcp_serve(&with, e);
+}
+
+int
+cmd_mcp_serve_streamable(const struct args *a, struct err *e)
+{
+	return serve_as(a, "streamable-http", e);
 }

@@ -1,7 +1,8 @@
 /*
  * mcpd - the process that a model talks to.
  *
- * It serves the reviewed tools of the contract over MCP on stdin and stdout. A
+ * It serves the reviewed tools of the contract over MCP: on stdin and stdout or
+ * over HTTP. A
  * tool call becomes one prepared SELECT on the source database and one message
  * to ledgerd, which records what was seen or makes a proposal; the answer
  * leaves when ledgerd has stored it.
@@ -9,14 +10,14 @@
  * SECURITY
  *
  * mcpd reads untrusted input all day, so it is built to have nothing worth
- * stealing: it holds the read URL of each source and one socket to ledgerd, on
- * which it can record, propose and look up, but not approve, claim or apply.
- * It contains no code that signs, stores or writes. It trusts its contract
- * file, the environment copy that startup took, and the database's answers as
- * data. It trusts neither the model nor what the model sends: identifiers come
- * from the contract only, values are bound, tenant and principal never come
- * from arguments. Descriptors, paths, ports and system calls are confined
- * before the first byte of input is read.
+ * stealing: it holds the read URL of each source, a digest of the token that
+ * HTTP clients send, and one socket to ledgerd, on which it can record, propose
+ * and look up, but not approve, claim or apply. It contains no code that signs,
+ * stores or writes. It trusts its contract file, the environment copy that
+ * startup took, and the database's answers as data. It trusts neither the model
+ * nor what the model sends: identifiers come from the contract only, values are
+ * bound, tenant and principal never come from arguments. Descriptors, paths,
+ * ports and system calls are confined before the first byte of input is read.
  *
  * DIAGNOSTICS
  *
@@ -34,11 +35,10 @@
 #include "common/base/log.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
+#include "mcpd/front.h"
+#include "mcpd/options.h"
 #include "mcpd/server.h"
 #include "mcpd/sources.h"
-#include "mcpd/transport/stdio.h"
-
-#define DRAIN_SECONDS 15
 
 /* Everything that main built and release frees again. */
 struct daemon {
@@ -48,85 +48,12 @@ struct daemon {
 	struct sources sources;
 	struct server server;
 	struct arena *arena; /* plans */
-	struct stdio *stdio;
+	struct options options;
+	struct front front;
 	struct event *signals[2];
 	struct event *liveness;
-	/* Options. */
-	bool read_only;
-	int result_format; /* 0: the contract's */
-	enum name_style style;
 	int exit_code;
 };
-
-/* Only ever narrows: there is no option that adds to the contract's mode. */
-static int
-set_read_only(struct daemon *d, const char *value)
-{
-	(void)value;
-	d->read_only = true;
-	return 0;
-}
-
-static int
-set_result_format(struct daemon *d, const char *value)
-{
-	if (strcmp(value, "1") != 0 && strcmp(value, "2") != 0) {
-		return CS_E_INVALID;
-	}
-	d->result_format = value[0] - '0';
-	return 0;
-}
-
-static int
-set_name_style(struct daemon *d, const char *value)
-{
-	static const enum name_style styles[] = {
-	    STYLE_CANONICAL, STYLE_OPENAI, STYLE_BOTH};
-
-	for (size_t i = 0; i < sizeof(styles) / sizeof(styles[0]); i++) {
-		if (strcmp(value, alias_style_name(styles[i])) == 0) {
-			d->style = styles[i];
-			return 0;
-		}
-	}
-	return CS_E_INVALID;
-}
-
-static const struct {
-	const char *name;
-	bool has_value;
-	int (*set)(struct daemon *d, const char *value);
-} options[] = {
-    {"--read-only", false, set_read_only},
-    {"--result-format", true, set_result_format},
-    {"--tool-name-style", true, set_name_style},
-};
-
-#define OPTIONS (sizeof(options) / sizeof(options[0]))
-
-/* What startup left in argv. */
-static int
-take_options(struct daemon *d, int argc, char **argv, struct err *e)
-{
-	for (int i = 1; i < argc; i++) {
-		const char *name = argv[i];
-		const char *value = NULL;
-		size_t k = 0;
-
-		while (k < OPTIONS && strcmp(name, options[k].name) != 0) {
-			k++;
-		}
-		if (k < OPTIONS && options[k].has_value && i + 1 < argc) {
-			value = argv[++i];
-		}
-		if (k == OPTIONS || (options[k].has_value && value == NULL) ||
-		    options[k].set(d, value) != 0) {
-			return err_set(e, CS_E_INVALID, "USAGE",
-			    "%s: not an option of mcpd, or a bad value", name);
-		}
-	}
-	return 0;
-}
 
 /* The same file that ledgerd and the writers read. */
 static int
@@ -163,14 +90,14 @@ build_server(struct daemon *d)
 	int format;
 
 	cs_assert(d->contract != NULL);
-	format = d->result_format != 0 ? d->result_format
-				       : d->contract->result_format;
+	format = d->options.result_format != 0 ? d->options.result_format
+					       : d->contract->result_format;
 
 	s->contract = d->contract;
-	s->mode = d->read_only ? MODE_READ_ONLY : d->contract->mode;
+	s->mode = d->options.read_only ? MODE_READ_ONLY : d->contract->mode;
 	s->format = format == 2 ? &result_v2 : &result_v1;
 	s->tools = tools_new(d->contract,
-	    &(struct tools_options){s->mode, d->style, format == 2});
+	    &(struct tools_options){s->mode, d->options.style, format == 2});
 	context_resolve(&s->contexts, d->contract, lookup_env, &d->startup);
 	for (size_t i = 0; i < s->contexts.count; i++) {
 		if (s->contexts.items[i].refusal != NULL) {
@@ -189,7 +116,7 @@ new_base(struct daemon *d, struct err *e)
 {
 	struct event_config *config = event_config_new();
 
-	if (config != NULL && stdio_needs_poll()) {
+	if (config != NULL && front_needs_poll(&d->front)) {
 		(void)event_config_avoid_method(config, "epoll");
 	}
 	if (config != NULL) {
@@ -223,11 +150,50 @@ confine(struct daemon *d, struct err *e)
 	return rc;
 }
 
+/* They arrive in one go, so the lists of sources and front are one for that
+ * time. A name for both is refused: a token is sent around, a URL is not. */
+static int
+take_credentials(struct daemon *d, struct err *e)
+{
+	struct sources *s = &d->sources;
+	struct front *f = &d->front;
+	size_t count = s->credential_count + f->credential_count;
+	struct credential *all = xcalloc(count + 1, sizeof(*all));
+	int rc = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		all[i].name =
+		    i < s->credential_count
+			? s->credentials[i].name
+			: f->credentials[i - s->credential_count].name;
+		for (size_t j = 0; j < i && rc == 0; j++) {
+			if (strcmp(all[i].name, all[j].name) == 0) {
+				rc = err_set(e, CS_E_CONFIG,
+				    "CREDENTIAL_SHARED",
+				    "%s is used for two purposes", all[i].name);
+			}
+		}
+	}
+	if (rc == 0) {
+		rc = startup_credentials(&d->startup, all, count, e);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (i < s->credential_count) {
+			s->credentials[i].value = all[i].value;
+		} else {
+			f->credentials[i - s->credential_count].value =
+			    all[i].value;
+		}
+	}
+	free(all);
+	return rc;
+}
+
 /* Steps of common/proc/startup.h, in its order. */
 static int
 start(struct daemon *d, int argc, char **argv, struct err *e)
 {
-	int rc = take_options(d, argc, argv, e);
+	int rc = options_parse(&d->options, argc, argv, e);
 
 	if (rc == 0 && d->startup.ledger_fd < 0) {
 		rc = err_set(e, CS_E_INVALID, "USAGE",
@@ -243,13 +209,16 @@ start(struct daemon *d, int argc, char **argv, struct err *e)
 	/* Names first: startup_credentials fills in these and no others. */
 	sources_init(&d->sources, d->contract);
 	build_server(d);
-	rc = startup_credentials(&d->startup, d->sources.credentials,
-	    d->sources.credential_count, e);
+	front_init(&d->front, &d->options);
+	rc = take_credentials(d, e);
 	if (rc == 0) {
 		rc = new_base(d, e);
 	}
 	if (rc == 0) {
 		rc = sources_open(&d->sources, d->base, e);
+	}
+	if (rc == 0) {
+		rc = front_open(&d->front, &d->startup, e);
 	}
 	return rc != 0 ? rc : confine(d, e);
 }
@@ -275,28 +244,37 @@ on_mismatch(void *arg, const struct err *e)
 	stop_loop(d);
 }
 
-/* Answer what was begun, but not for ever. */
+/* Answer what was begun, but not for ever. The limit first, for draining may
+ * end the loop at once. */
+static void
+drain(struct daemon *d)
+{
+	struct timeval limit = {front_drain_seconds(&d->front), 0};
+
+	event_base_loopexit(d->base, &limit);
+	front_drain(&d->front);
+}
+
 static void
 on_signal(evutil_socket_t number, short what, void *arg)
 {
-	struct daemon *d = arg;
-	struct timeval limit = {DRAIN_SECONDS, 0};
-
 	(void)what;
 	log_event(LOG_LEVEL_NOTICE, "draining", "signal=%d", (int)number);
-	/* The limit first, for draining may end the loop at once. */
-	event_base_loopexit(d->base, &limit);
-	stdio_drain(d->stdio);
+	drain(arg);
 }
 
-/* The supervisor never writes here: readable means that it is gone. */
+/* The supervisor never writes here: readable means that it is gone, or closed
+ * its end to have us go. */
 static void
 on_liveness(evutil_socket_t fd, short what, void *arg)
 {
+	struct daemon *d = arg;
+
 	(void)fd;
 	(void)what;
+	event_del(d->liveness);
 	log_event(LOG_LEVEL_NOTICE, "supervisor_gone", "action=exit");
-	stop_loop(arg);
+	drain(d);
 }
 
 /* After the first turn of the loop: a connection attempt must not delay the
@@ -329,7 +307,7 @@ serve(struct daemon *d, struct err *e)
 	/* Before stdin is read: the first call finds a HELLO on its way. */
 	d->server.ledger = ledger_client_new(
 	    d->base, d->startup.ledger_fd, d->contract, on_mismatch, d);
-	d->stdio = stdio_new(d->base, &d->server, stop_loop, d);
+	front_start(&d->front, d->base, &d->server, stop_loop, d);
 	event_base_once(d->base, -1, EV_TIMEOUT, on_running, d, &soon);
 	if (startup_ready(&d->startup, e) != 0) {
 		return e->code;
@@ -345,7 +323,7 @@ serve(struct daemon *d, struct err *e)
 static void
 release(struct daemon *d)
 {
-	stdio_free(&d->stdio);
+	front_clear(&d->front);
 	ledger_client_free(&d->server.ledger);
 	sources_clear(&d->sources);
 	tools_free(&d->server.tools);
@@ -364,14 +342,16 @@ release(struct daemon *d)
 		event_base_free(d->base);
 	}
 	contract_free(&d->contract);
+	options_clear(&d->options);
 	startup_clear(&d->startup);
 }
 
 int
 main(int argc, char **argv)
 {
-	static struct daemon d = {
-	    .startup = {.role = PROC_MCPD, .program = "mcpd"}};
+	static struct daemon d = {.startup = {.role = PROC_MCPD,
+				      .program = "mcpd",
+				      .listen_names = front_listen_names}};
 	struct err e = {0};
 	int rc = 0;
 

@@ -14,7 +14,7 @@
 
 struct err;
 
-#define CHILD_ARGS_MAX 64
+#define CHILD_ARGS_MAX 128
 #define CHILD_FDS_MAX  8
 
 /* What to execute; owns its texts. */

@@ -12,7 +12,7 @@ const char run_usage[] =
     "           [--roles ledgerd,writerd,mcpd] [--libexec DIR]\n"
     "           [--check] [--exit-idle] [--print-ready] "
     "[--accept-reduced-isolation]\n"
-    "           [--mcpd-credential NAME]... [--mcpd-arg ARG]...\n";
+    "           [--no-stdio] [--mcpd-credential NAME]... [--mcpd-arg ARG]...\n";
 
 static const char *const role_names[RUN_ROLES] = {
     [RUN_LEDGERD] = "ledgerd",
@@ -76,6 +76,8 @@ take_flag(struct run_options *o, const char *arg)
 		o->exit_idle = true;
 	} else if (strcmp(arg, "--print-ready") == 0) {
 		o->print_ready = true;
+	} else if (strcmp(arg, "--no-stdio") == 0) {
+		o->no_stdio = true;
 	} else if (strcmp(arg, "--check") == 0) {
 		o->check = true;
 	} else if (strcmp(arg, "--help") == 0) {

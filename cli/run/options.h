@@ -10,7 +10,7 @@
 struct err;
 
 /* Most --mcpd-arg and most --mcpd-credential. */
-#define RUN_LIST_MAX 32
+#define RUN_LIST_MAX 96
 
 /* In the order in which they are started. */
 enum run_role {
@@ -28,6 +28,7 @@ struct run_options {
 	bool exit_idle;
 	bool check; /* only a writer, that looks at the databases and ends */
 	bool print_ready;
+	bool no_stdio; /* mcpd serves a socket; the terminal is not its */
 	bool wants_help;
 	const char **mcpd_args; /* owned array of borrowed texts */
 	size_t mcpd_arg_count;

@@ -389,7 +389,7 @@ start_checker(struct run *r, struct err *e)
 static int
 start_mcpd(struct run *r, struct err *e)
 {
-	struct command c = {.keeps_stdio = true};
+	struct command c = {.keeps_stdio = !r->options.no_stdio};
 	int rc = connect_for(r, RUN_MCPD, "mcpd.sock", e);
 
 	if (rc == 0) {

@@ -1,0 +1,60 @@
+/*
+ * The side of mcpd that clients see: which transport, who may use it, on which
+ * socket. It is judged and opened before the sandbox closes, served after.
+ */
+#ifndef CS_MCPD_FRONT_H
+#define CS_MCPD_FRONT_H
+
+#include "common/proc/startup.h"
+#include "mcpd/auth/bearer.h"
+#include "mcpd/options.h"
+#include "mcpd/transport/http.h"
+
+struct event_base;
+struct server;
+struct stdio;
+
+#define FRONT_CREDENTIALS 4
+
+struct front {
+	const struct options *options;
+	/* Filled by startup_credentials between init and open. */
+	struct credential credentials[FRONT_CREDENTIALS];
+	size_t credential_count;
+	int listen_fd; /* -1: none */
+	struct bearer bearer;
+	struct http_config http_config;
+	struct http *http;
+	struct stdio *stdio;
+	void (*finished)(void *arg);
+	void *arg;
+};
+
+/* The names of inherited listeners: "http" and "unix". */
+extern const char *const front_listen_names[];
+
+/* Name the credentials that the options ask for. Both must stay. */
+void front_init(struct front *f, const struct options *o);
+
+/*
+ * Take the tokens, listen, and refuse what would not be safe: no token, one
+ * that can be guessed, a network without TLS, a network without names. Wipes
+ * what it took of the credentials.
+ */
+int front_open(struct front *f, const struct startup *s, struct err *e);
+
+/* The epoll of the kernel cannot wait for what stdin is here. */
+bool front_needs_poll(const struct front *f);
+
+/* Read from clients. `finished` is called once, when stdin has ended or after
+ * front_drain; it must not free *f. */
+void front_start(struct front *f, struct event_base *base,
+    struct server *server, void (*finished)(void *arg), void *arg);
+
+/* Answer what was begun and finish; how long that may take. */
+void front_drain(struct front *f);
+int front_drain_seconds(const struct front *f);
+
+void front_clear(struct front *f);
+
+#endif
