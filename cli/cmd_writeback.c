@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/checker.h"
 #include "cli/command.h"
 #include "cli/control_client.h"
 #include "cli/render.h"
@@ -274,30 +275,6 @@ print_source(struct view *v, const struct contract_source *s, bool set)
 	view_print(v, "  countersign writeback grants --engine %s\n", engine);
 }
 
-/* A writer of its own looks, with the credential that we do not have; its
- * findings are lines of JSON. Returns only on errors. */
-static int
-check_db(const char *config, struct err *e)
-{
-	char program[PATH_MAX];
-	const char *arguments[6] = {program, "--config", config, "--check"};
-	union {
-		const char **read;
-		char **argv;
-	} words = {.read = arguments};
-	int rc =
-	    sibling_program("countersign-run", program, sizeof(program), e);
-
-	if (rc != 0) {
-		return rc;
-	}
-	if (secure_getenv("COUNTERSIGN_ACCEPT_REDUCED_ISOLATION") != NULL) {
-		arguments[4] = "--accept-reduced-isolation";
-	}
-	(void)execv(program, words.argv);
-	return err_sys(e, "cannot run %s", program);
-}
-
 /* Status 1 when a writer would lack its URL. */
 int
 cmd_writeback_doctor(const struct args *a, struct err *e)
@@ -339,7 +316,7 @@ cmd_writeback_doctor(const struct args *a, struct err *e)
 	view_flush(&v);
 	contract_free(&c);
 	if (all_set && args_has(a, "check-db")) {
-		return check_db(path, e);
+		return checker_run(path, "--check", e);
 	}
 	return all_set ? CS_EXIT_OK : CS_EXIT_FAILED;
 }

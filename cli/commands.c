@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "cli/checker.h"
 #include "common/base/err.h"
 
 /* One table of flags per command, or per several that are alike. A flag that
@@ -190,5 +191,7 @@ const struct command commands[] = {
 	grants_spec, cmd_writeback_grants},
     {"writeback", "doctor", "", "Show which write credentials are missing",
 	doctor_spec, cmd_writeback_doctor},
+    {"source", "doctor", "", "Let a reader look at the databases", config_spec,
+	cmd_source_doctor},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };

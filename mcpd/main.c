@@ -29,9 +29,11 @@
  */
 #include <event2/event.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/base/fdio.h"
 #include "common/base/log.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
@@ -195,7 +197,7 @@ start(struct daemon *d, int argc, char **argv, struct err *e)
 {
 	int rc = options_parse(&d->options, argc, argv, e);
 
-	if (rc == 0 && d->startup.ledger_fd < 0) {
+	if (rc == 0 && d->startup.ledger_fd < 0 && !d->options.check) {
 		rc = err_set(e, CS_E_INVALID, "USAGE",
 		    "--ledger-fd is needed: mcpd is started by "
 		    "countersign-run or a service manager");
@@ -217,7 +219,7 @@ start(struct daemon *d, int argc, char **argv, struct err *e)
 	if (rc == 0) {
 		rc = sources_open(&d->sources, d->base, e);
 	}
-	if (rc == 0) {
+	if (rc == 0 && !d->options.check) {
 		rc = front_open(&d->front, &d->startup, e);
 	}
 	return rc != 0 ? rc : confine(d, e);
@@ -319,6 +321,24 @@ serve(struct daemon *d, struct err *e)
 		   : 0;
 }
 
+/* Findings go to standard output: status 1 if one of them is not well. */
+static int
+check(struct daemon *d, struct err *e)
+{
+	struct buf lines = BUF_INIT;
+	int rc = startup_ready(&d->startup, e);
+
+	if (rc == 0) {
+		d->exit_code = sources_check(&d->sources, d->base, &lines)
+				   ? CS_EXIT_OK
+				   : CS_EXIT_FAILED;
+		rc = fd_write_all(STDOUT_FILENO, lines.data, lines.len, -1);
+		rc = rc == 0 ? 0 : err_sys(e, "cannot print");
+	}
+	buf_clear(&lines);
+	return rc;
+}
+
 /* Everything, so that leak checkers see real leaks only. */
 static void
 release(struct daemon *d)
@@ -361,7 +381,7 @@ main(int argc, char **argv)
 	crypto_init();
 	rc = start(&d, argc, argv, &e);
 	if (rc == 0) {
-		rc = serve(&d, &e);
+		rc = d.options.check ? check(&d, &e) : serve(&d, &e);
 	}
 	if (rc != 0) {
 		return startup_fail(&d.startup, &e);

@@ -151,6 +151,7 @@ static const struct option_row {
 } rows[] = {
 #define FIELD(name) offsetof(struct options, name), NULL
     {"--read-only", OPTION_FLAG, FIELD(read_only)},
+    {"--check", OPTION_FLAG, FIELD(check)},
     {"--result-format", OPTION_OTHER, 0, set_result_format},
     {"--tool-name-style", OPTION_OTHER, 0, set_name_style},
     {"--transport", OPTION_OTHER, 0, set_transport},

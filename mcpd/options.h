@@ -30,6 +30,7 @@ struct option_list {
 /* Texts are borrowed from argv; NULL: not given. */
 struct options {
 	bool read_only;
+	bool check;        /* look at the sources, print, and end */
 	int result_format; /* 0: the contract's */
 	enum name_style style;
 	enum transport_kind transport;

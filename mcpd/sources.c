@@ -4,6 +4,7 @@
  */
 #include "mcpd/sources.h"
 
+#include <event2/event.h>
 #include <sqlite3.h>
 
 #include "common/base/arena.h"
@@ -14,6 +15,7 @@
 #include "common/db/lite.h"
 #include "common/db/my_url.h"
 #include "common/db/pg_url.h"
+#include "mcpd/read/probe.h"
 
 /* A source never needs more rules than its certificate files or its folder. */
 #define PATHS_PER_SOURCE 4
@@ -25,7 +27,7 @@ struct opening {
 	struct event_base *base;
 	const struct contract_source *source;
 	const struct secret *secret;
-	struct reader *reader;
+	struct link *link;
 	struct err *e;
 };
 
@@ -107,8 +109,8 @@ open_pg(struct opening *o)
 		err_context(o->e, "source %s", o->source->name);
 		return rc;
 	}
-	return pg_reader_new(o->base, o->source, o->secret,
-	    o->sources->contract->capability_count, &o->reader, o->e);
+	return pg_link_new(o->base, o->source, o->secret,
+	    o->sources->contract->capability_count, &o->link, o->e);
 }
 
 /* The port and the certificate that libmariadb will want. */
@@ -139,8 +141,8 @@ open_my(struct opening *o)
 		err_context(o->e, "source %s", o->source->name);
 		return rc;
 	}
-	return my_reader_new(o->base, o->source, o->secret,
-	    o->sources->contract->capability_count, &o->reader, o->e);
+	return my_link_new(o->base, o->source, o->secret,
+	    o->sources->contract->capability_count, &o->link, o->e);
 }
 
 /*
@@ -182,8 +184,8 @@ open_lite_path(struct span url, void *context)
 		err_context(o->e, "source %s", o->source->name);
 		return rc;
 	}
-	rc = lite_reader_new(
-	    o->source, path, s->contract->capability_count, &o->reader, o->e);
+	rc = lite_link_new(
+	    o->source, path, s->contract->capability_count, &o->link, o->e);
 	if (rc == 0) {
 		allow_lite(s, path);
 	}
@@ -229,7 +231,7 @@ sources_open(struct sources *s, struct event_base *base, struct err *e)
 		if (rc != 0) {
 			return rc;
 		}
-		s->readers[i] = o.reader;
+		s->readers[i] = gate_new(base, s->contract, o.source, o.link);
 	}
 	return 0;
 }
@@ -244,6 +246,76 @@ sources_start(struct sources *s)
 			r->ops->start(r);
 		}
 	}
+}
+
+/* How many probes are under way. */
+struct checking {
+	struct event_base *base;
+	size_t open;
+};
+
+static void
+on_checked(void *context)
+{
+	struct checking *c = context;
+
+	if (--c->open == 0) {
+		event_base_loopbreak(c->base);
+	}
+}
+
+/* What the probe of a source found, or why there was none. */
+static bool
+put_findings(
+    const struct sources *s, size_t source, struct span lines, struct buf *out)
+{
+	static const char failed[] = "\"ok\":false";
+	struct finding f = {.subject = s->contract->sources[source].name,
+	    .check = "connection"};
+
+	if (lines.len > 0) {
+		buf_span(out, lines);
+		return memmem(lines.ptr, lines.len, failed, strlen(failed)) ==
+		       NULL;
+	}
+	f.code = s->readers[source] == NULL ? "SOURCE_CREDENTIAL_MISSING"
+					    : "DATABASE_UNAVAILABLE";
+	f.detail = s->readers[source] == NULL
+		       ? "the read URL is not set"
+		       : "the database did not answer; the log says why";
+	f.remedy = "set the variable that read_url_env names to the URL of the "
+		   "reader's role; see that the server runs";
+	finding_put(out, &f);
+	return false;
+}
+
+bool
+sources_check(struct sources *s, struct event_base *base, struct buf *out)
+{
+	struct checking c = {base, 1};
+	bool well = true;
+
+	for (size_t i = 0; i < s->contract->source_count; i++) {
+		if (s->readers[i] != NULL) {
+			c.open++;
+			probe_on_end(gate_probe(s->readers[i]), on_checked, &c);
+			probe_run(gate_probe(s->readers[i]));
+		}
+	}
+	if (--c.open > 0) {
+		(void)event_base_dispatch(base);
+	}
+	for (size_t i = 0; i < s->contract->source_count; i++) {
+		const struct reader *r = s->readers[i];
+		struct span none = {0};
+
+		well = put_findings(s, i,
+			   r == NULL ? none
+				     : probe_lines(gate_probe(s->readers[i])),
+			   out) &&
+		       well;
+	}
+	return well;
 }
 
 void

@@ -41,6 +41,12 @@ int sources_open(struct sources *s, struct event_base *base, struct err *e);
  * here; calls say so. */
 void sources_start(struct sources *s);
 
+/*
+ * Look at every source once, in the loop, and append what was found, a line of
+ * JSON each (common/contract/finding.h). True when all of it is well.
+ */
+bool sources_check(struct sources *s, struct event_base *base, struct buf *out);
+
 /* Free readers and wipe credentials; takes an *s that was never initialised. */
 void sources_clear(struct sources *s);
 

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/contract/rules.h"
+#include "common/db/pg_scope.h"
 #include "writerd/ledger_link.h"
 #include "writerd/row.h"
 #include "writerd/source_receipt.h"
@@ -415,6 +416,33 @@ find_receipts(struct attempt *t, const char **table_out, struct err *e)
 	return rc == CS_E_NOT_FOUND ? 0 : rc;
 }
 
+/* Whose change this is, for the database's own row security. */
+static int
+set_scope(struct attempt *t, struct err *e)
+{
+	const struct contract_source *source = t->job->cap->source;
+	const struct change_set *cs = &t->job->cs;
+	const char *values[PG_SCOPE_PARAMS];
+	struct scalar params[PG_SCOPE_PARAMS];
+	struct db_result result;
+	int rc = 0;
+
+	if (!pg_scope_is_set(source)) {
+		return 0;
+	}
+	rc = pg_scope_check(cs->tenant, cs->principal, e);
+	if (rc != 0) {
+		return rc;
+	}
+	pg_scope_params(source, cs->tenant, cs->principal, t->arena, values);
+	for (size_t i = 0; i < PG_SCOPE_PARAMS; i++) {
+		params[i] = text(span_of(values[i]));
+	}
+	return t->db->ops->query(t->db, PG_SCOPE_SQL,
+	    (struct db_params){params, PG_SCOPE_PARAMS, NULL}, t->arena,
+	    &result, e);
+}
+
 static int
 begin(struct attempt *t, struct err *e)
 {
@@ -434,6 +462,9 @@ begin(struct attempt *t, struct err *e)
 	if (rc == 0) {
 		rc = t->db->ops->query(t->db, t->plan.begin,
 		    (struct db_params){NULL, 0, NULL}, t->arena, &result, e);
+	}
+	if (rc == 0) {
+		rc = set_scope(t, e);
 	}
 	return rc == 0 ? 0 : fail_db(t, rc, e);
 }

@@ -2,6 +2,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/contract/finding.h"
 #include "writerd/source_receipt.h"
 
 #define GRANTS "countersign writeback grants"
@@ -13,32 +14,10 @@ struct checker {
 	bool all_ok;
 };
 
-/* One line; `code` NULL: it is well. */
-struct finding {
-	const char *subject; /* source or capability */
-	const char *check;
-	const char *code;
-	const char *detail;
-	const char *remedy;
-};
-
 static void
 put(struct checker *c, const struct finding *f)
 {
-	struct json_out j;
-
-	json_begin(&j, c->out, 0);
-	json_open(&j, '{');
-	json_field_text(&j, "subject", f->subject);
-	json_field_text(&j, "check", f->check);
-	json_field_bool(&j, "ok", f->code == NULL);
-	if (f->code != NULL) {
-		json_field_text(&j, "code", f->code);
-		json_field_text(&j, "detail", f->detail);
-		json_field_text(&j, "remedy", f->remedy);
-	}
-	json_close(&j, '}');
-	buf_putc(c->out, '\n');
+	finding_put(c->out, f);
 	c->all_ok = c->all_ok && f->code == NULL;
 }
 
@@ -136,28 +115,6 @@ static const struct {
 
 #define EXCESSES (sizeof(excesses) / sizeof(excesses[0]))
 
-static const char *
-expand(struct arena *a, const char *form, const struct named_scalar words[3])
-{
-	struct buf text = BUF_INIT;
-	const char *copy;
-
-	for (; *form != '\0'; form++) {
-		const struct named_scalar *w = NULL;
-		if (*form == '%') {
-			w = scalars_find(words, 3, (struct span){++form, 1});
-		}
-		if (w != NULL) {
-			buf_span(&text, w->value.text);
-		} else {
-			buf_putc(&text, *form);
-		}
-	}
-	copy = arena_strndup(a, text.data, text.len);
-	buf_clear(&text);
-	return copy;
-}
-
 /* $1 schema, $2 table, $3 the columns that the contract lets it change. */
 static const char excess_query[] =
     "SELECT CASE WHEN r.rolbypassrls THEN quote_ident(r.rolname) END,"
@@ -216,8 +173,8 @@ put_excess(struct checker *c, const struct contract_capability *cap,
 	    {span_of("r"), answer->values[EXCESSES]}};
 
 	put(c, &(struct finding){cap->name, "posture", excesses[i].code,
-		   expand(c->arena, excesses[i].detail, words),
-		   expand(c->arena, excesses[i].remedy, words)});
+		   finding_text(c->arena, excesses[i].detail, words, 3),
+		   finding_text(c->arena, excesses[i].remedy, words, 3)});
 }
 
 static void

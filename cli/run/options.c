@@ -10,7 +10,7 @@
 const char run_usage[] =
     "usage: countersign-run [--config FILE] [--store PATH]\n"
     "           [--roles ledgerd,writerd,mcpd] [--libexec DIR]\n"
-    "           [--check] [--exit-idle] [--print-ready] "
+    "           [--check] [--check-reads] [--exit-idle] [--print-ready] "
     "[--accept-reduced-isolation]\n"
     "           [--no-stdio] [--mcpd-credential NAME]... [--mcpd-arg ARG]...\n";
 
@@ -80,6 +80,8 @@ take_flag(struct run_options *o, const char *arg)
 		o->no_stdio = true;
 	} else if (strcmp(arg, "--check") == 0) {
 		o->check = true;
+	} else if (strcmp(arg, "--check-reads") == 0) {
+		o->check = o->check_reads = true;
 	} else if (strcmp(arg, "--help") == 0) {
 		o->wants_help = true;
 	} else {
@@ -136,8 +138,10 @@ run_options_parse(struct run_options *o, int argc, char **argv, struct err *e)
 		i++;
 	}
 	if (o->check) {
-		o->role[RUN_LEDGERD] = o->role[RUN_MCPD] = false;
-		o->role[RUN_WRITERD] = o->roles_given = true;
+		o->role[RUN_LEDGERD] = false;
+		o->role[RUN_MCPD] = o->check_reads;
+		o->role[RUN_WRITERD] = !o->check_reads;
+		o->roles_given = true;
 	}
 	if (o->print_ready && o->role[RUN_MCPD]) {
 		return err_set(e, CS_E_INVALID, NULL,

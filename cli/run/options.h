@@ -26,7 +26,10 @@ struct run_options {
 	bool role[RUN_ROLES];
 	bool roles_given; /* then a writer starts without a write URL, too */
 	bool exit_idle;
-	bool check; /* only a writer, that looks at the databases and ends */
+	/* Only one process, that looks at the databases and ends: a writer, or
+	 * with `check_reads` mcpd. */
+	bool check;
+	bool check_reads;
 	bool print_ready;
 	bool no_stdio; /* mcpd serves a socket; the terminal is not its */
 	bool wants_help;

@@ -374,18 +374,19 @@ start_writerd(struct run *r, struct err *e)
 	return rc;
 }
 
-/* Last, with the client's stdin and stdout. */
-/* A writer that prints what it finds; it needs no ledger. */
+/* A process that prints what it finds; it needs no ledger. */
 static int
 start_checker(struct run *r, struct err *e)
 {
 	struct command c = {.keeps_stdio = true};
+	enum run_role role = r->options.check_reads ? RUN_MCPD : RUN_WRITERD;
 
-	command_begin(r, &c, RUN_WRITERD);
+	command_begin(r, &c, role);
 	command_add(&c, "--check");
-	return launch(r, RUN_WRITERD, &c, e);
+	return launch(r, role, &c, e);
 }
 
+/* Last, with the client's stdin and stdout. */
 static int
 start_mcpd(struct run *r, struct err *e)
 {

@@ -71,6 +71,38 @@ build_choice(const struct tree *t, uint32_t object, const char *key,
 	return choice < 0 ? 0 : choice;
 }
 
+#define DEFAULT_STATEMENT_TIMEOUT_MS 10000
+#define DEFAULT_QUEUE_TIMEOUT_MS     2000
+
+/* Waiting for a connection never takes longer than a statement may. */
+static void
+build_pool(const struct tree *t, uint32_t source, struct contract_source *s)
+{
+	uint32_t pool = tree_get(t, source, "pool");
+	int64_t statement = s->statement_timeout_ms > 0
+				? s->statement_timeout_ms
+				: DEFAULT_STATEMENT_TIMEOUT_MS;
+
+	s->max_connections = build_count(t, pool, "max_connections", 4);
+	s->queue_limit = build_count(t, pool, "queue_limit", 256);
+	s->queue_timeout_ms =
+	    build_count(t, pool, "queue_timeout_ms", DEFAULT_QUEUE_TIMEOUT_MS);
+	if (s->queue_timeout_ms > statement) {
+		s->queue_timeout_ms = statement;
+	}
+	s->probe_interval_s = build_count(t, source, "probe_interval_s", 60);
+}
+
+static void
+build_scope(const struct tree *t, struct arena *a, uint32_t source,
+    struct contract_source *s)
+{
+	uint32_t scope = tree_get(t, source, "database_scope");
+
+	s->scope_tenant_setting = build_text(t, a, scope, "tenant", NULL);
+	s->scope_principal_setting = build_text(t, a, scope, "principal", NULL);
+}
+
 /* File order: the look-ups take the first of a name, and there is one. */
 static void
 build_sources(const struct tree *t, struct contract *c)
@@ -81,7 +113,8 @@ build_sources(const struct tree *t, struct contract *c)
 	c->sources =
 	    arena_array(c->arena, tree_count(t, sources), sizeof(*c->sources));
 	while (tree_next(t, &it)) {
-		c->sources[c->source_count++] = (struct contract_source){
+		struct contract_source *s = &c->sources[c->source_count++];
+		*s = (struct contract_source){
 		    .name = arena_strndup(c->arena, it.key.ptr, it.key.len),
 		    .engine = (enum source_engine)build_choice(
 			t, it.value, "engine", contract_engines),
@@ -100,6 +133,8 @@ build_sources(const struct tree *t, struct contract *c)
 			t, tree_get(t, it.value, "writer_posture"), "accept"),
 		    .accept_reader_can_write = tree_is_text(t,
 			tree_get(t, it.value, "reader_can_write"), "accept")};
+		build_pool(t, it.value, s);
+		build_scope(t, c->arena, it.value, s);
 	}
 }
 

@@ -12,6 +12,7 @@
 
 #include "common/base/scalar.h"
 #include "common/contract/report.h"
+#include "common/contract/source.h"
 
 struct err;
 
@@ -20,11 +21,6 @@ enum contract_mode {
 	MODE_SHADOW,
 	MODE_REVIEW,
 	MODE_CLOUD
-};
-enum source_engine {
-	ENGINE_POSTGRES,
-	ENGINE_MYSQL,
-	ENGINE_SQLITE
 };
 enum capability_kind {
 	KIND_READ,
@@ -51,25 +47,6 @@ enum executor_type {
 enum apply_policy {
 	APPLY_MANUAL,
 	APPLY_ON_APPROVAL
-};
-
-/* Ours: who keeps the receipt that makes a retry harmless. */
-enum receipt_authority {
-	RECEIPTS_SOURCE_DB, /* a table beside the data, in one transaction */
-	RECEIPTS_LEDGER     /* only the ledger: no table, no look-up */
-};
-
-struct contract_source {
-	const char *name;
-	enum source_engine engine;
-	const char *read_url_env;
-	const char *write_url_env; /* NULL: no direct writes */
-	bool read_only;
-	int64_t statement_timeout_ms; /* 0: not set; at most INT32_MAX */
-	enum receipt_authority receipts;
-	/* Ours: a role that could do more is accepted all the same. */
-	bool accept_writer_posture;
-	bool accept_reader_can_write;
 };
 
 struct contract_context {

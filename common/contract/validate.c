@@ -121,13 +121,123 @@ is_receipts(const struct tree *t, uint32_t node)
 	       tree_is_text(t, node, "ledger");
 }
 
+/* A whole number from 1 to `most`. */
+static bool
+is_count_to(const struct tree *t, uint32_t node, int64_t most)
+{
+	struct buf number = BUF_INIT;
+	int64_t value = 0;
+	bool ok = tree_number(t, node, &number) &&
+		  json_int64(buf_as_span(&number), &value) == 0 && value >= 1 &&
+		  value <= most;
+
+	buf_clear(&number);
+	return ok;
+}
+
+static bool
+is_connection_count(const struct tree *t, uint32_t node)
+{
+	return is_count_to(t, node, 64);
+}
+
+static bool
+is_queue_limit(const struct tree *t, uint32_t node)
+{
+	return is_count_to(t, node, 10000);
+}
+
+static bool
+is_queue_timeout(const struct tree *t, uint32_t node)
+{
+	return is_count_to(t, node, 60000);
+}
+
+static bool
+is_interval(const struct tree *t, uint32_t node)
+{
+	return is_count_to(t, node, 3600);
+}
+
+/* Two identifiers with a dot: PostgreSQL keeps the others for itself. */
+static bool
+is_setting(const struct tree *t, uint32_t node)
+{
+	struct span name = tree_text(t, node);
+	const char *dot =
+	    name.len == 0 ? NULL : memchr(name.ptr, '.', name.len);
+	size_t front = dot == NULL ? 0 : (size_t)(dot - name.ptr);
+
+	return tree_is_string(t, node) && dot != NULL && name.len <= 63 &&
+	       str_is_identifier((struct span){name.ptr, front}) &&
+	       str_is_identifier((struct span){dot + 1, name.len - front - 1});
+}
+
+static void
+check_pool(struct check *c, uint32_t pool)
+{
+	static const char *const known[] = {
+	    "max_connections", "queue_limit", "queue_timeout_ms", NULL};
+	static const struct check_field fields[] = {
+	    {"max_connections", is_connection_count, "INVALID_POOL",
+		"max_connections must be an integer from 1 to 64.", false},
+	    {"queue_limit", is_queue_limit, "INVALID_POOL",
+		"queue_limit must be an integer from 1 to 10000.", false},
+	    {"queue_timeout_ms", is_queue_timeout, "INVALID_POOL",
+		"queue_timeout_ms must be an integer from 1 to 60000.", false},
+	};
+
+	if (pool == JSON_NONE) {
+		return;
+	}
+	if (!tree_is_object(c->t, pool)) {
+		check_error(
+		    c, pool, NULL, "INVALID_POOL", "pool must be an object.");
+		return;
+	}
+	check_keys(c, pool, known);
+	CHECK_FIELDS(c, pool, fields);
+}
+
+/* Only PostgreSQL has settings of a transaction and row security. */
+static void
+check_scope(struct check *c, uint32_t source, uint32_t scope)
+{
+	static const char *const known[] = {"tenant", "principal", NULL};
+	static const struct check_field fields[] = {
+	    {"tenant", is_setting, "INVALID_DATABASE_SCOPE",
+		"tenant must name a setting, like app.tenant_id.", true},
+	    {"principal", is_setting, "INVALID_DATABASE_SCOPE",
+		"principal must name a setting, like app.principal.", true},
+	};
+
+	if (scope == JSON_NONE) {
+		return;
+	}
+	if (!tree_is_object(c->t, scope) ||
+	    !tree_is_text(c->t, tree_get(c->t, source, "engine"), "postgres")) {
+		check_error(c, scope, NULL, "INVALID_DATABASE_SCOPE",
+		    "database_scope must be an object, and the engine "
+		    "postgres.");
+		return;
+	}
+	check_keys(c, scope, known);
+	CHECK_FIELDS(c, scope, fields);
+	if (span_equal(tree_text(c->t, tree_get(c->t, scope, "tenant")),
+		tree_text(c->t, tree_get(c->t, scope, "principal")))) {
+		check_error(c, scope, NULL, "INVALID_DATABASE_SCOPE",
+		    "tenant and principal must be two settings.");
+	}
+}
+
 /* A faulty name does not stop the checks of the rest. */
 static void
 check_source(struct check *c, struct span name, uint32_t source)
 {
 	static const char *const known[] = {"engine", "read_url_env",
 	    "write_url_env", "read_only", "statement_timeout_ms", "ssl",
-	    "writer_posture", "reader_can_write", "receipts", NULL};
+	    "writer_posture", "reader_can_write", "receipts", "pool",
+	    "probe_interval_s", "database_scope", NULL};
 	static const struct check_field fields[] = {
 	    {"engine", is_engine, "INVALID_SOURCE_ENGINE",
 		"engine must be postgres, mysql or sqlite.", true},
@@ -149,6 +259,8 @@ check_source(struct check *c, struct span name, uint32_t source)
 		"reader_can_write can only be accept.", false},
 	    {"receipts", is_receipts, "INVALID_RECEIPTS",
 		"receipts must be source_db or ledger.", false},
+	    {"probe_interval_s", is_interval, "INVALID_PROBE_INTERVAL",
+		"probe_interval_s must be an integer from 1 to 3600.", false},
 	};
 
 	if (!str_is_identifier(name)) {
@@ -162,6 +274,8 @@ check_source(struct check *c, struct span name, uint32_t source)
 	}
 	check_keys(c, source, known);
 	CHECK_FIELDS(c, source, fields);
+	check_pool(c, tree_get(c->t, source, "pool"));
+	check_scope(c, source, tree_get(c->t, source, "database_scope"));
 }
 
 /* Mode cloud may do without, but not with an empty map. */

@@ -97,6 +97,34 @@ drop_notice(void *arg, const PGresult *result)
 	(void)result;
 }
 
+/* libpq has no codes for this, only English. */
+static const char *
+remedy(const char *text)
+{
+	if (strstr(text, "does not support SSL") != NULL) {
+		return "; give the server a certificate, or sslmode=disable";
+	}
+	if (strstr(text, "certificate") != NULL) {
+		return "; give the server's CA with sslrootcert= in the URL, "
+		       "or "
+		       "sslmode=no-verify to encrypt without knowing to whom";
+	}
+	return "";
+}
+
+int
+pg_connect_failure(const PGconn *conn, struct err *e)
+{
+	const char *text = PQerrorMessage(conn);
+	size_t len = strlen(text);
+
+	while (len > 0 && text[len - 1] == '\n') {
+		len--;
+	}
+	return err_set(e, CS_E_UNAVAILABLE, "DATABASE_UNAVAILABLE", "%.*s%s",
+	    (int)len, text, remedy(text));
+}
+
 /* The part that both ways to connect share: parse, connect, and wipe the
  * decoded password from the stack whatever came out. */
 static int
@@ -124,8 +152,7 @@ start(struct span text, const struct pg_session *session,
 	if (PQstatus(*out) != CONNECTION_BAD) {
 		return 0;
 	}
-	r = err_set(e, CS_E_UNAVAILABLE, "DATABASE_UNAVAILABLE", "%s",
-	    PQerrorMessage(*out));
+	r = pg_connect_failure(*out, e);
 	pg_close(out);
 	return r;
 }

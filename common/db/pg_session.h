@@ -49,6 +49,10 @@ int pg_connect_start(struct span url, const struct pg_session *session,
 int pg_connect(struct span url, const struct pg_session *session, PGconn **out,
     struct err *e);
 
+/* Why it did not come about, as above and, where TLS is the reason, what to do
+ * about it. Returns CS_E_UNAVAILABLE. */
+int pg_connect_failure(const PGconn *conn, struct err *e);
+
 /* The server told so in its greeting: no round trip. A pooler may keep it to
  * itself; then the answer is no. */
 bool pg_is_superuser(const PGconn *conn);

@@ -299,6 +299,7 @@ start(struct call *c)
 
 	c->read.plan = &r->server->plans[c->cap->index];
 	c->read.tenant = c->context->tenant;
+	c->read.principal = c->context->principal;
 	c->read.arena = r->arena;
 	c->read.done = on_read;
 	c->read.context = c;

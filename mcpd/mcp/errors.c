@@ -11,6 +11,8 @@
 #define LATER     "TEMPORARILY_UNAVAILABLE"
 #define INTERNAL  "INTERNAL"
 #define UNCHANGED " Source database changed: no."
+/* What passes usually passes within a second (beyond.md §D0). */
+#define RETRY_AFTER_MS 1000
 
 struct error_row {
 	const char *reason;
@@ -66,8 +68,13 @@ static const struct error_row rows[] = {
     {"SOURCE_UNAVAILABLE", LATER, LATER, true,
 	"The source database cannot be reached right now. Try again "
 	"later." UNCHANGED},
-    {"SOURCE_BUSY", LATER, LATER, true,
+    {"SOURCE_POOL_QUEUE_FULL", LATER, LATER, true,
 	"Too many reads are waiting. Try again later." UNCHANGED},
+    {"SOURCE_POOL_TIMEOUT", LATER, LATER, true,
+	"The source database is busy. Try again later." UNCHANGED},
+    {"SOURCE_REFUSED", NULL, INTERNAL, false,
+	"The source database did not pass the checks that come before a read; "
+	"an operator has to look at the log." UNCHANGED},
     {"SOURCE_CREDENTIAL_MISSING", NULL, LATER, true,
 	"The source database is not configured on this server." UNCHANGED},
     {"SOURCE_QUERY_FAILED", "MCP_TOOL_FAILED", INTERNAL, false,
@@ -101,6 +108,7 @@ error_for(const char *reason, struct span message)
 	error.code = row->code != NULL ? row->code : reason;
 	error.code_v2 = row->code_v2;
 	error.retryable = row->retryable;
+	error.retry_after_ms = row->retryable ? RETRY_AFTER_MS : 0;
 	error.message =
 	    row->sentence != NULL ? span_of(row->sentence) : message;
 	return error;

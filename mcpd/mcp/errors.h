@@ -6,13 +6,16 @@
 #ifndef CS_MCPD_MCP_ERRORS_H
 #define CS_MCPD_MCP_ERRORS_H
 
+#include <stdint.h>
+
 #include "common/base/span.h"
 
 struct call_error {
 	const char *code;    /* format 1 */
 	const char *code_v2; /* format 2 */
 	bool retryable;
-	struct span message; /* safe to show */
+	int64_t retry_after_ms; /* 0: trying again does not help */
+	struct span message;    /* safe to show */
 };
 
 /*

@@ -134,6 +134,9 @@ put_error(struct json_out *j, const struct contract_capability *cap,
 	json_field_text(j, "code", e->code_v2);
 	json_field_span(j, "message", e->message);
 	json_field_bool(j, "retryable", e->retryable);
+	if (e->retry_after_ms > 0) {
+		json_field_int(j, "retry_after_ms", e->retry_after_ms);
+	}
 	json_close(j, '}');
 	json_field_null(j, "evidence");
 	json_field_bool(j, "source_database_changed", false);

@@ -1,7 +1,7 @@
 /*
- * SQLite is read in place: one read-only handle, one kept statement per
- * capability. A read blocks the loop, so it may not take long: locks are
- * waited for briefly and a progress handler ends a query that scans.
+ * SQLite is read in place: one read-only handle, its statements kept. A read
+ * blocks the loop, so it may not take long: locks are waited for briefly and a
+ * progress handler ends a query that scans.
  */
 #include "common/db/lite.h"
 #include "common/base/arena.h"
@@ -9,16 +9,16 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/xalloc.h"
-#include "mcpd/read/reader.h"
+#include "mcpd/read/job.h"
 
 #define BUSY_MS            250
 #define DEFAULT_TIMEOUT_MS 2000
 #define PROGRESS_STEPS     2000
 
-struct lite_reader {
-	struct reader base;
+struct lite_link {
+	struct link base;
 	sqlite3 *db;
-	sqlite3_stmt **statements; /* by capability index; NULL: not yet */
+	sqlite3_stmt **statements; /* the kept ones; NULL: not yet */
 	size_t count;
 	int64_t timeout_ms;
 	int64_t deadline_ms;
@@ -28,7 +28,7 @@ struct lite_reader {
 static int
 is_over_time(void *arg)
 {
-	const struct lite_reader *r = arg;
+	const struct lite_link *r = arg;
 
 	return clock_mono_ms() > r->deadline_ms;
 }
@@ -36,8 +36,10 @@ is_over_time(void *arg)
 /* A lock or a file that is away may come back; the rest is an error of the
  * contract or the schema. SQLite's text stays in the log. */
 static const char *
-reason_of(struct lite_reader *r, int code, const char *capability)
+reason_of(struct lite_link *l, int code, const struct db_job *j)
 {
+	const char *label = j->label == NULL ? "none" : j->label;
+
 	switch (code & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -45,12 +47,12 @@ reason_of(struct lite_reader *r, int code, const char *capability)
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
 		log_event(LOG_LEVEL_WARN, "source_unavailable",
-		    "capability=%s sqlite=%d", capability, code);
+		    "capability=%s sqlite=%d", label, code);
 		return "SOURCE_UNAVAILABLE";
 	default:
 		log_event(LOG_LEVEL_ERR, "source_query_failed",
-		    "capability=%s sqlite=%d text=\"%s\"", capability, code,
-		    sqlite3_errmsg(r->db));
+		    "capability=%s sqlite=%d text=\"%s\"", label, code,
+		    sqlite3_errmsg(l->db));
 		return "SOURCE_QUERY_FAILED";
 	}
 }
@@ -58,107 +60,99 @@ reason_of(struct lite_reader *r, int code, const char *capability)
 /* Kept for good: SQLite prepares it anew by itself when the schema
  * changes. */
 static int
-prepare(struct lite_reader *r, const struct plan *plan, sqlite3_stmt **out)
+prepare(struct lite_link *l, const struct db_job *j, sqlite3_stmt **out)
 {
-	size_t i = plan->cap->index;
-	int rc = SQLITE_OK;
-
-	cs_assert(i < r->count);
-	if (r->statements[i] == NULL) {
-		rc = sqlite3_prepare_v3(r->db, plan->sql, -1,
-		    SQLITE_PREPARE_PERSISTENT, &r->statements[i], NULL);
+	if (j->kept == JOB_ONCE) {
+		return sqlite3_prepare_v2(l->db, j->sql, -1, out, NULL);
 	}
-	*out = r->statements[i];
-	return rc;
+	cs_assert(j->kept < l->count);
+	*out = l->statements[j->kept];
+	if (*out == NULL &&
+	    sqlite3_prepare_v3(l->db, j->sql, -1, SQLITE_PREPARE_PERSISTENT,
+		out, NULL) == SQLITE_OK) {
+		l->statements[j->kept] = *out;
+	}
+	return *out != NULL ? SQLITE_OK : sqlite3_errcode(l->db);
 }
 
 static int
-bind_values(sqlite3_stmt *stmt, const struct read_request *q)
+bind_values(sqlite3_stmt *stmt, const struct db_job *j)
 {
-	struct scalar tenant = {SCALAR_TEXT, q->tenant};
-	int rc = lite_bind_scalar(stmt, 1, q->key);
-
-	if (rc == 0 && q->plan->cap->tenant_key != NULL) {
-		rc = lite_bind_scalar(stmt, 2, tenant);
+	for (size_t i = 0; i < j->param_count; i++) {
+		if (lite_bind_scalar(stmt, (int)i + 1, j->params[i].value) !=
+		    0) {
+			return SQLITE_TOOBIG;
+		}
 	}
-	return rc == 0 ? SQLITE_OK : SQLITE_TOOBIG;
+	return SQLITE_OK;
 }
 
-/* All read columns; they stay valid when the statement is reset. */
+/* All columns; they stay valid when the statement is reset. */
 static const char *
-take_row(sqlite3_stmt *stmt, struct read_request *q)
+take_row(sqlite3_stmt *stmt, struct db_job *j)
 {
-	const struct contract_capability *cap = q->plan->cap;
-
-	q->row = arena_array(q->arena, cap->read_count, sizeof(*q->row));
-	for (size_t i = 0; i < cap->read_count; i++) {
-		q->row[i].name = span_of(cap->read_columns[i]);
+	j->columns = (size_t)sqlite3_column_count(stmt);
+	j->values = arena_array(j->arena, j->columns + 1, sizeof(*j->values));
+	for (size_t i = 0; i < j->columns; i++) {
 		if (lite_column_scalar(
-			stmt, (int)i, q->arena, &q->row[i].value, NULL) != 0) {
+			stmt, (int)i, j->arena, &j->values[i], NULL) != 0) {
 			return "VALUE_UNSUPPORTED";
 		}
 	}
 	return NULL;
 }
 
-/* Step twice: the second step proves that there is no other row. */
+/* Step to the end: reads have a limit of two rows. */
 static const char *
-read_row(struct lite_reader *r, sqlite3_stmt *stmt, struct read_request *q)
+take_rows(struct lite_link *l, sqlite3_stmt *stmt, struct db_job *j)
 {
-	const char *capability = q->plan->cap->name;
 	const char *error = NULL;
 	int rc = sqlite3_step(stmt);
 
-	if (rc == SQLITE_DONE) {
-		return "ROW_NOT_FOUND";
+	for (j->rows = 0; rc == SQLITE_ROW; j->rows++) {
+		if (j->rows == 0) {
+			error = take_row(stmt, j);
+		}
+		rc = sqlite3_step(stmt);
 	}
-	if (rc != SQLITE_ROW) {
-		return reason_of(r, rc, capability);
-	}
-	error = take_row(stmt, q);
-	rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW) {
-		return "ROW_NOT_UNIQUE";
-	}
-	if (rc != SQLITE_DONE) {
-		return reason_of(r, rc, capability);
-	}
-	return error;
+	return rc == SQLITE_DONE ? error : reason_of(l, rc, j);
 }
 
 static void
-lite_submit(struct reader *reader, struct read_request *q)
+lite_submit(struct link *base, struct db_job *j)
 {
-	struct lite_reader *r = (struct lite_reader *)reader;
+	struct lite_link *l = (struct lite_link *)base;
 	sqlite3_stmt *stmt = NULL;
 	int rc = SQLITE_OK;
 
-	r->deadline_ms = clock_mono_ms() + r->timeout_ms;
-	rc = prepare(r, q->plan, &stmt);
+	l->deadline_ms = clock_mono_ms() + l->timeout_ms;
+	rc = prepare(l, j, &stmt);
 	if (rc == SQLITE_OK) {
-		rc = bind_values(stmt, q);
+		rc = bind_values(stmt, j);
 	}
-	q->error = rc == SQLITE_OK ? read_row(r, stmt, q)
-				   : reason_of(r, rc, q->plan->cap->name);
-	if (stmt != NULL) {
+	j->error =
+	    rc == SQLITE_OK ? take_rows(l, stmt, j) : reason_of(l, rc, j);
+	if (j->kept == JOB_ONCE) {
+		sqlite3_finalize(stmt);
+	} else if (stmt != NULL) {
 		sqlite3_reset(stmt); /* ends the read transaction */
 		sqlite3_clear_bindings(stmt);
 	}
-	q->done(q);
+	j->done(j);
 }
 
 /* Nothing is ever under way between two calls. */
 static void
-lite_cancel(struct reader *reader, struct read_request *q)
+lite_cancel(struct link *base, struct db_job *j)
 {
-	(void)reader;
-	(void)q;
+	(void)base;
+	(void)j;
 }
 
 static void
-lite_free(struct reader *reader)
+lite_free(struct link *base)
 {
-	struct lite_reader *r = (struct lite_reader *)reader;
+	struct lite_link *r = (struct lite_link *)base;
 
 	for (size_t i = 0; i < r->count; i++) {
 		sqlite3_finalize(r->statements[i]);
@@ -168,14 +162,14 @@ lite_free(struct reader *reader)
 	free(r);
 }
 
-static const struct reader_ops lite_ops = {
+static const struct link_ops lite_ops = {
     NULL, lite_submit, lite_cancel, lite_free};
 
 int
-lite_reader_new(const struct contract_source *source, const char *path,
-    size_t plan_count, struct reader **out, struct err *e)
+lite_link_new(const struct contract_source *source, const char *path,
+    size_t kept, struct link **out, struct err *e)
 {
-	struct lite_reader *r = xcalloc(1, sizeof(*r));
+	struct lite_link *r = xcalloc(1, sizeof(*r));
 	int rc = lite_open(path, LITE_READ, BUSY_MS, &r->db, e);
 
 	if (rc != 0) {
@@ -184,8 +178,8 @@ lite_reader_new(const struct contract_source *source, const char *path,
 		return rc;
 	}
 	r->base.ops = &lite_ops;
-	r->count = plan_count;
-	r->statements = xcalloc(plan_count + 1, sizeof(sqlite3_stmt *));
+	r->count = kept;
+	r->statements = xcalloc(kept + 1, sizeof(sqlite3_stmt *));
 	r->timeout_ms = source->statement_timeout_ms > 0
 			    ? source->statement_timeout_ms
 			    : DEFAULT_TIMEOUT_MS;

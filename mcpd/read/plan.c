@@ -3,8 +3,6 @@
  */
 #include "mcpd/read/plan.h"
 
-#include <stdio.h>
-
 #include "common/base/arena.h"
 #include "common/base/str.h"
 #include "common/base/xalloc.h"
@@ -63,6 +61,25 @@ plan_sql(const struct contract_capability *cap, struct arena *a)
 	return text;
 }
 
+const char *
+plan_canary_sql(const struct contract_capability *cap, struct arena *a)
+{
+	struct buf sql = BUF_INIT;
+	const char *text = NULL;
+
+	buf_puts(&sql, "SELECT CASE WHEN count(*) > 0 THEN 'rows' END FROM"
+		       " (SELECT ");
+	put_identifier(&sql, cap->primary_key, '"');
+	buf_puts(&sql, " FROM ");
+	put_identifier(&sql, cap->schema, '"');
+	buf_putc(&sql, '.');
+	put_identifier(&sql, cap->table, '"');
+	buf_puts(&sql, " LIMIT 1) AS canary");
+	text = arena_strndup(a, sql.data, sql.len);
+	buf_clear(&sql);
+	return text;
+}
+
 struct plan *
 plans_build(const struct contract *c, struct arena *a)
 {
@@ -72,8 +89,6 @@ plans_build(const struct contract *c, struct arena *a)
 	for (size_t i = 0; i < c->capability_count; i++) {
 		plans[i].cap = &c->capabilities[i];
 		plans[i].sql = plan_sql(plans[i].cap, a);
-		(void)snprintf(
-		    plans[i].name, sizeof(plans[i].name), "cs_%zu", i);
 	}
 	return plans;
 }

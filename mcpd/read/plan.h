@@ -12,11 +12,15 @@
 struct plan {
 	const struct contract_capability *cap;
 	const char *sql;
-	char name[24]; /* of the prepared statement */
 };
 
 /* Plans of all capabilities, by their index; in the arena. */
 struct plan *plans_build(const struct contract *c, struct arena *a);
+
+/* Does the table show a row at all? NULL or 'rows'; for a probe, which asks
+ * within a scope where there is none. In the arena. */
+const char *plan_canary_sql(
+    const struct contract_capability *cap, struct arena *a);
 
 /* The statement text of one capability, in the arena. */
 const char *plan_sql(const struct contract_capability *cap, struct arena *a);

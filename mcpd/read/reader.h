@@ -5,24 +5,20 @@
 #ifndef CS_MCPD_READ_READER_H
 #define CS_MCPD_READ_READER_H
 
-#include <event2/event_struct.h>
-#include <sys/queue.h>
-
 #include "common/base/scalar.h"
+#include "mcpd/read/job.h"
 #include "mcpd/read/plan.h"
 
-struct arena;
-struct err;
-struct event_base;
+struct probe;
 struct reader;
-struct secret;
 
 /* Embedded in whoever asks; must stay until `done` or reader_cancel. */
 struct read_request {
 	/* Set by the caller. */
 	const struct plan *plan;
-	struct scalar key;   /* the model's argument */
-	struct span tenant;  /* from the trusted context */
+	struct scalar key;  /* the model's argument */
+	struct span tenant; /* from the trusted context */
+	struct span principal;
 	struct arena *arena; /* the row lives here */
 	void (*done)(struct read_request *r);
 	void *context;
@@ -33,9 +29,8 @@ struct read_request {
 
 	/* The reader's own. */
 	TAILQ_ENTRY(read_request) link;
-	struct event timer;
-	void *owner;
-	bool retried;
+	struct db_job job;
+	bool is_held; /* until the source has been looked at */
 };
 
 TAILQ_HEAD(read_list, read_request);
@@ -53,17 +48,14 @@ struct reader {
 };
 
 /*
- * Readers of one source. `url` is borrowed and stays (a pool connects again).
- * plan_count is the number of all plans, by whose index statements are kept.
- * CS_E_CONFIG or CS_E_UNAVAILABLE.
+ * The reader of one source, over a link that it owns from here on. Nothing is
+ * read before the source has passed its probe; reads that come earlier are held
+ * for so long. `base` and the contract must outlive it.
  */
-int pg_reader_new(struct event_base *base, const struct contract_source *source,
-    const struct secret *url, size_t plan_count, struct reader **out,
-    struct err *e);
-int my_reader_new(struct event_base *base, const struct contract_source *source,
-    const struct secret *url, size_t plan_count, struct reader **out,
-    struct err *e);
-int lite_reader_new(const struct contract_source *source, const char *path,
-    size_t plan_count, struct reader **out, struct err *e);
+struct reader *gate_new(struct event_base *base, const struct contract *c,
+    const struct contract_source *source, struct link *link);
+
+/* Its probe, for `mcpd --check`. */
+struct probe *gate_probe(struct reader *r);
 
 #endif

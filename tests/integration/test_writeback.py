@@ -134,7 +134,7 @@ class OnPostgres(unittest.TestCase):
         w.env["SHOP_READ_URL"] = self.server.url("shop", "boss")
         w.env["SHOP_WRITE_URL"] = self.server.url("shop")
         with w.client() as mcp:
-            self.assertEqual(mcp.read("INV-3001")["error"]["code"], "TEMPORARILY_UNAVAILABLE")
+            self.assertEqual(mcp.read("INV-3001")["error"]["code"], "INTERNAL")
             with open(mcp.process.log_path) as log:
                 self.assertIn("ROLE_IS_SUPERUSER", log.read())
         w.wait_idle()

@@ -91,7 +91,7 @@ class Postgres:
         values = ", ".join("(%s)" % ", ".join(
             "NULL" if v is None else str(v) if isinstance(v, int) else "'%s'" % v for v in row) for row in rows)
         self.sql(
-            "shop", "DROP TABLE IF EXISTS invoices", "DROP TABLE IF EXISTS synapsor_writeback_receipts",
+            "shop", "DROP TABLE IF EXISTS invoices CASCADE", "DROP TABLE IF EXISTS synapsor_writeback_receipts",
             "CREATE TABLE invoices (id text PRIMARY KEY, tenant_id text NOT NULL, status text,"
             " late_fee_cents integer NOT NULL, waiver_reason text, updated_at timestamptz)",
             "INSERT INTO invoices VALUES " + values,

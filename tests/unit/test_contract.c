@@ -399,6 +399,30 @@ static const struct vector capability_codes[] = {
 	    "'write_url_env':'W','writer_posture':'accept',"
 	    "'reader_can_write':true"}},
 	"$.sources.s.reader_can_write INVALID_POSTURE"},
+    {"pool and scope",
+	{{"'write_url_env':'W'",
+	    "'write_url_env':'W','pool':{'max_connections':64,"
+	    "'queue_limit':1,'queue_timeout_ms':60000},'probe_interval_s':1,"
+	    "'database_scope':{'tenant':'app.t','principal':'app.p'}"}},
+	""},
+    {"pool out of bounds",
+	{{"'write_url_env':'W'",
+	    "'write_url_env':'W','pool':{'max_connections':65,"
+	    "'queue_limit':0,'queue_timeout_ms':1.5},'probe_interval_s':0"}},
+	"$.sources.s.probe_interval_s INVALID_PROBE_INTERVAL\n"
+	"$.sources.s.pool.max_connections INVALID_POOL\n"
+	"$.sources.s.pool.queue_limit INVALID_POOL\n"
+	"$.sources.s.pool.queue_timeout_ms INVALID_POOL"},
+    {"scope that PostgreSQL could not set",
+	{{"'write_url_env':'W'",
+	    "'write_url_env':'W','database_scope':{'tenant':'search_path'}"}},
+	"$.sources.s.database_scope.tenant INVALID_DATABASE_SCOPE\n"
+	"$.sources.s.database_scope.principal INVALID_DATABASE_SCOPE"},
+    {"scope in one setting",
+	{{"'write_url_env':'W'",
+	    "'write_url_env':'W','database_scope':{'tenant':'app.t',"
+	    "'principal':'app.t'}"}},
+	"$.sources.s.database_scope INVALID_DATABASE_SCOPE"},
     {"version moved by us",
 	{{"{'column':'u'}", "{'column':'u','advance':'integer_increment'}"}},
 	""},

@@ -203,6 +203,12 @@ test_error_table(void **state)
 	e = error_ledger_unavailable();
 	assert_string_equal(e.code, "TEMPORARILY_UNAVAILABLE");
 	assert_true(e.retryable);
+	assert_int_equal(e.retry_after_ms, 1000);
+	e = error_for("SOURCE_POOL_TIMEOUT", span_of(""));
+	assert_string_equal(e.code_v2, "TEMPORARILY_UNAVAILABLE");
+	assert_int_equal(e.retry_after_ms, 1000);
+	assert_int_equal(
+	    error_for("ROW_NOT_FOUND", span_of("")).retry_after_ms, 0);
 }
 
 int
