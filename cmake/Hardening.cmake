@@ -28,3 +28,7 @@ if(CS_FUZZ)
 endif()
 add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 	-Wl,--as-needed -Wl,--gc-sections)
+# What our libraries define stays inside: a shared library that has a function of
+# the same name (jansson's json_string) must find its own, not ours.
+add_compile_options(-fvisibility=hidden)
+add_link_options(-Wl,--exclude-libs,ALL)

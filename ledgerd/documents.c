@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
+#include "ledgerd/claims.h"
 #include "ledgerd/verify.h"
 #include "proto/job.h"
 
@@ -515,8 +516,9 @@ document_resource(struct ledger *l, const struct msg_resource *m,
 	static const enum show_kind kinds[] = {
 	    SHOW_PROPOSAL, SHOW_EVIDENCE, SHOW_REPLAY};
 	struct msg_show show = {.kind = kinds[m->kind], .id = m->id};
-	bool owns = m->kind == RESOURCE_EVIDENCE ? owns_evidence(l, m, e)
-						 : owns_proposal(l, m, e);
+	bool owns = claims_fit(l, m->token, m->tenant, m->principal) &&
+		    (m->kind == RESOURCE_EVIDENCE ? owns_evidence(l, m, e)
+						  : owns_proposal(l, m, e));
 
 	int rc = CS_E_NOT_FOUND;
 

@@ -15,6 +15,7 @@
 #include "proto/messages.h"
 
 struct conn;
+struct verifier;
 TAILQ_HEAD(conn_list, conn);
 
 /* A reviewer with the uid that start-up found for the name. */
@@ -31,7 +32,8 @@ struct ledger {
 	int64_t contract_event; /* event that holds the contract's bytes */
 	struct store store;
 	struct sign_key *key;
-	char owner[64]; /* user name of the store's owner */
+	struct verifier *verifier; /* of tokens; NULL: there are none */
+	char owner[64];            /* user name of the store's owner */
 	int64_t owner_uid;
 	struct reviewer *reviewers;
 	size_t reviewer_count;

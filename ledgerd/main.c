@@ -28,6 +28,7 @@
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
 #include "common/proc/startup.h"
+#include "common/token/verifier.h"
 #include "ledgerd/conn.h"
 #include "ledgerd/group_commit.h"
 #include "ledgerd/listeners.h"
@@ -192,6 +193,27 @@ add_events(struct ledger *l, const struct startup *s)
 	group_commit_init(l);
 }
 
+/* The ledger's folder, and the keys of tokens, which others replace. */
+static int
+confine(struct ledger *l, struct startup *s, const char *store, struct err *e)
+{
+	char folder[PATH_MAX];
+	char keys[PATH_MAX] = "";
+	struct path_rule rules[] = {{folder, PATH_RW}, {keys, PATH_RO}};
+	struct confine c = {.paths = rules, .path_count = 1};
+
+	(void)snprintf(
+	    folder, sizeof(folder), "%.*s", SPAN_ARGS(path_folder(store)));
+	if (l->verifier != NULL) {
+		const char *path = verifier_path(l->contract->auth);
+
+		(void)snprintf(
+		    keys, sizeof(keys), "%.*s", SPAN_ARGS(path_folder(path)));
+		c.path_count = 2;
+	}
+	return startup_confine(s, &c, e);
+}
+
 static int
 set_up(
     struct ledger *l, struct startup *s, int argc, char **argv, struct err *e)
@@ -223,20 +245,16 @@ set_up(
 	cs_assert(event_base_priority_init(l->base, 2) == 0);
 	add_events(l, s);
 	rc = open_ledger(l, &o, e);
+	if (rc == 0 && contract->auth != NULL) {
+		rc = verifier_new(contract->auth, &l->verifier, e);
+	}
 	if (rc == 0) {
 		/* After the ledger: whoever can connect finds a record to
 		 * write to. */
 		rc = listeners_open(l, &s->listeners, e);
 	}
 	if (rc == 0) {
-		char folder[PATH_MAX];
-		(void)snprintf(folder, sizeof(folder), "%.*s",
-		    SPAN_ARGS(path_folder(o.store)));
-		rc = startup_confine(s,
-		    &(struct confine){
-			.paths = &(struct path_rule){folder, PATH_RW},
-			.path_count = 1},
-		    e);
+		rc = confine(l, s, o.store, e);
 	}
 	return rc;
 }
@@ -276,6 +294,7 @@ main(int argc, char **argv)
 	(void)store_begin(&l.store, &e);
 	(void)group_commit_now(&l);
 	store_close(&l.store);
+	verifier_free(&l.verifier);
 	sign_key_free(&l.key);
 	return CS_EXIT_OK;
 }

@@ -3,18 +3,22 @@
 #include "common/base/clock.h"
 #include "common/base/xalloc.h"
 #include "common/contract/rules.h"
+#include "ledgerd/claims.h"
 #include "ledgerd/store/events.h"
 #include "proto/change_set.h"
 
 /* The trusted context is never mcpd's to choose where we know it ourselves. */
 static int
-check_context(const struct ledger *l, const struct contract_capability *cap,
+check_context(struct ledger *l, const struct contract_capability *cap,
     const struct msg_call *m, struct err *e)
 {
 	const struct contract_context *context = cap->context;
 	const char *tenant = l->tenant;
 	const char *principal = l->principal;
 
+	if (context->provider == PROVIDER_HTTP_CLAIMS) {
+		return claims_check(l, context, m, e);
+	}
 	if (context->provider == PROVIDER_STATIC_DEV) {
 		tenant = tenant != NULL ? tenant : context->tenant_id;
 		principal = principal != NULL ? principal : context->principal;

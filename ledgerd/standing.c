@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/json_out.h"
+#include "ledgerd/claims.h"
 #include "ledgerd/rules/approval.h"
 #include "ledgerd/store/events.h"
 
@@ -15,7 +16,8 @@ load(struct ledger *l, const struct msg_status *m, struct proposal *p,
 	int rc = CS_E_NOT_FOUND;
 
 	/* "latest" is for people: for a model it would be somebody else's. */
-	if (!span_is(m->proposal_id, "latest")) {
+	if (!span_is(m->proposal_id, "latest") &&
+	    claims_fit(l, m->token, m->tenant, m->principal)) {
 		rc = proposal_load(&l->store, m->proposal_id, l->scratch, p, e);
 	}
 	if (rc == CS_E_NOT_FOUND ||

@@ -64,6 +64,7 @@ TABLE(call, msg_call, TEXT(msg_call, capability, MSG_ID_MAX),
     TEXT(msg_call, tenant, MSG_NAME_MAX),
     TEXT(msg_call, principal, MSG_NAME_MAX),
     ENUM(msg_call, provenance, PROVENANCES),
+    TEXT(msg_call, token, MSG_TOKEN_MAX),
     LIST(msg_call, args, MSG_COLUMNS_MAX, scalar),
     LIST(msg_call, row, MSG_COLUMNS_MAX, scalar));
 
@@ -85,11 +86,13 @@ TABLE(refuse, msg_refuse, TEXT(msg_refuse, tool, MSG_ID_MAX),
 TABLE(resource, msg_resource, ENUM(msg_resource, kind, RESOURCE_KINDS),
     TEXT(msg_resource, id, MSG_ID_MAX),
     TEXT(msg_resource, tenant, MSG_NAME_MAX),
-    TEXT(msg_resource, principal, MSG_NAME_MAX));
+    TEXT(msg_resource, principal, MSG_NAME_MAX),
+    TEXT(msg_resource, token, MSG_TOKEN_MAX));
 
 TABLE(status, msg_status, TEXT(msg_status, proposal_id, MSG_ID_MAX),
     TEXT(msg_status, tenant, MSG_NAME_MAX),
-    TEXT(msg_status, principal, MSG_NAME_MAX));
+    TEXT(msg_status, principal, MSG_NAME_MAX),
+    TEXT(msg_status, token, MSG_TOKEN_MAX));
 
 TABLE(stated, msg_stated, TEXT(msg_stated, proposal_id, MSG_ID_MAX),
     TEXT(msg_stated, action, MSG_ID_MAX), TEXT(msg_stated, target, 1024),

@@ -18,6 +18,7 @@ struct err;
 
 #define MSG_ID_MAX       200U    /* ids of proposals, jobs, evidence */
 #define MSG_NAME_MAX     512U    /* tenants, principals, names */
+#define MSG_TOKEN_MAX    16384U  /* a bearer token, "" without */
 #define MSG_VALUE_MAX    262144U /* one column value */
 #define MSG_COLUMNS_MAX  512U
 #define MSG_DOCUMENT_MAX 524288U
@@ -69,6 +70,7 @@ struct msg_call {
 	struct span tenant;
 	struct span principal;
 	uint32_t provenance;
+	struct span token; /* http_claims: what tenant and principal rest on */
 	struct scalar_list args;
 	struct scalar_list row; /* read_columns, in contract order */
 };
@@ -112,6 +114,7 @@ struct msg_resource {
 	struct span id;
 	struct span tenant;
 	struct span principal;
+	struct span token;
 };
 
 /* STATUS and WITHDRAW: a proposal of this tenant and principal. */
@@ -119,6 +122,7 @@ struct msg_status {
 	struct span proposal_id;
 	struct span tenant;
 	struct span principal;
+	struct span token;
 };
 
 /* Where a proposal stands. */

@@ -14,6 +14,9 @@
 #ifdef CS_USES_MYSQL_H /* its macros name what is poisoned below */
 #include <mysql.h>
 #endif
+#ifdef CS_USES_OPENSSL_H /* it has parameters of these names */
+#include <openssl/evp.h>
+#endif
 
 /* Fortified headers make these two macros for clang. */
 #undef sprintf

@@ -155,13 +155,13 @@ fd_read_rest(int fd, size_t max, struct buf *out, struct err *e)
 /* Who may have written this file? Only root or us, or its content is not ours
  * to trust. */
 static int
-check_trusted(const struct stat *st, struct err *e)
+check_trusted(const struct stat *st, bool any_owner, struct err *e)
 {
 	if (!S_ISREG(st->st_mode)) {
 		return err_set(
 		    e, CS_E_DENIED, "FILE_NOT_REGULAR", "not a regular file");
 	}
-	if (st->st_uid != 0 && st->st_uid != geteuid()) {
+	if (!any_owner && st->st_uid != 0 && st->st_uid != geteuid()) {
 		return err_set(e, CS_E_DENIED, "FILE_OWNER_UNTRUSTED",
 		    "owned by uid %u, must be owned by root or by uid %u "
 		    "(chown it)",
@@ -175,8 +175,9 @@ check_trusted(const struct stat *st, struct err *e)
 	return 0;
 }
 
-int
-file_read_trusted(const char *path, size_t max, struct buf *out, struct err *e)
+static int
+read_checked(const char *path, bool any_owner, size_t max, struct buf *out,
+    struct err *e)
 {
 	struct stat st;
 	/*
@@ -196,7 +197,7 @@ file_read_trusted(const char *path, size_t max, struct buf *out, struct err *e)
 	}
 	if (fstat(fd, &st) < 0) {
 		rc = err_sys(e, "cannot stat");
-	} else if ((rc = check_trusted(&st, e)) == 0) {
+	} else if ((rc = check_trusted(&st, any_owner, e)) == 0) {
 		rc = fd_read_rest(fd, max, out, e);
 	}
 	fd_close(&fd);
@@ -204,6 +205,18 @@ file_read_trusted(const char *path, size_t max, struct buf *out, struct err *e)
 		err_context(e, "%s", path);
 	}
 	return rc;
+}
+
+int
+file_read_trusted(const char *path, size_t max, struct buf *out, struct err *e)
+{
+	return read_checked(path, false, max, out, e);
+}
+
+int
+file_read_public(const char *path, size_t max, struct buf *out, struct err *e)
+{
+	return read_checked(path, true, max, out, e);
 }
 
 /* A rename is on disk only when the folder is. */

@@ -45,6 +45,11 @@ int fd_read_rest(int fd, size_t max, struct buf *out, struct err *e);
 int file_read_trusted(
     const char *path, size_t max, struct buf *out, struct err *e);
 
+/* The same for a file that another account keeps, which the caller was told to
+ * believe: any owner, but writable by nobody else. */
+int file_read_public(
+    const char *path, size_t max, struct buf *out, struct err *e);
+
 /*
  * Replace `path` atomically (temporary file, fsync, rename, fsync folder):
  * after a crash there is the old file or the new one, never half of one. `mode`

@@ -176,7 +176,11 @@ build_context(const struct tree *t, struct arena *a, uint32_t context)
 	    .principal_env = build_env_name(
 		t, a, values, "principal_env", "SYNAPSOR_PRINCIPAL"),
 	    .tenant_id = build_literal(t, a, values, "tenant_id"),
-	    .principal = build_literal(t, a, values, "principal")};
+	    .principal = build_literal(t, a, values, "principal"),
+	    .tenant_claim =
+		build_env_name(t, a, values, "tenant_claim", "tenant_id"),
+	    .principal_claim =
+		build_env_name(t, a, values, "principal_claim", "sub")};
 }
 
 /* trusted_context has no name, so that a capability cannot ask for it by one.
@@ -200,6 +204,43 @@ build_contexts(const struct tree *t, struct contract *c)
 		*x = build_context(t, c->arena, it.value);
 		x->name = arena_strndup(c->arena, it.key.ptr, it.key.len);
 	}
+}
+
+static unsigned
+build_algorithms(const struct tree *t, uint32_t list)
+{
+	struct tree_iter it = tree_each(t, list);
+	unsigned bits = 0;
+
+	while (tree_next(t, &it)) {
+		bits |= 1U << tree_choice(t, it.value, contract_algorithms);
+	}
+	return bits;
+}
+
+/* Without a list the issuer is its own authorization server. */
+static void
+build_auth(const struct tree *t, struct contract *c)
+{
+	uint32_t auth = tree_get(t, 0, "http_auth");
+	struct contract_auth *out = arena_alloc(c->arena, sizeof(*out));
+
+	if (auth == JSON_NONE) {
+		return;
+	}
+	out->issuer = build_text(t, c->arena, auth, "issuer", NULL);
+	out->audience = build_text(t, c->arena, auth, "audience", NULL);
+	out->algorithms = build_algorithms(t, tree_get(t, auth, "algorithms"));
+	out->jwks_file = build_text(t, c->arena, auth, "jwks_file", NULL);
+	out->pem_file = build_text(t, c->arena, auth, "pem_file", NULL);
+	out->jwks_url = build_text(t, c->arena, auth, "jwks_url", NULL);
+	out->servers = build_list(t, c->arena,
+	    tree_get(t, auth, "authorization_servers"), &out->server_count);
+	if (out->server_count == 0) {
+		out->servers = arena_alloc(c->arena, sizeof(*out->servers));
+		out->servers[out->server_count++] = out->issuer;
+	}
+	c->auth = out;
 }
 
 /* Fields of another type stay NULL even if the file has them: 0.1.1 lets a
@@ -280,6 +321,7 @@ contract_build(const struct tree *t, struct contract *out)
 	out->status_tool = build_text(t, out->arena, 0, "status_tool", NULL);
 	build_sources(t, out);
 	build_contexts(t, out);
+	build_auth(t, out);
 	build_executors(t, out);
 	build_reviewers(t, out);
 	out->capabilities = contract_build_capabilities(t, out);

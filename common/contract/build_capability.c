@@ -310,6 +310,7 @@ build_capability(const struct tree *t, const struct contract *c, uint32_t node,
 			: KIND_READ;
 	cap->description = build_text(t, a, node, "description", NULL);
 	cap->returns_hint = build_text(t, a, node, "returns_hint", NULL);
+	cap->scope = build_text(t, a, node, "scope", NULL);
 	build_references(t, c, node, cap);
 	build_target(t, a, node, cap);
 	build_args(t, a, tree_get(t, node, "args"), cap);

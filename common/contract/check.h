@@ -50,10 +50,12 @@ extern const char *const contract_engines[];
 extern const char *const contract_providers[];
 extern const char *const contract_executor_types[];
 extern const char *const contract_arg_types[];
+extern const char *const contract_algorithms[]; /* bit i is entry i */
 
 /* The whole document in the order of cli-config.md §1.2. */
 void check_document(struct check *c);
 
+void check_http_auth(struct check *c);
 void check_cloud(struct check *c);
 void check_reviewers(struct check *c);
 void check_executors(struct check *c);

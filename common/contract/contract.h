@@ -58,6 +58,28 @@ struct contract_context {
 	const char *principal_env;
 	const char *tenant_id; /* static_dev literal or NULL */
 	const char *principal;
+	/* http_claims: names of the token's claims. */
+	const char *tenant_claim;
+	const char *principal_claim;
+};
+
+/* Signature algorithms of tokens, as bits. */
+enum token_alg {
+	TOKEN_RS256 = 1,
+	TOKEN_ES256 = 2,
+	TOKEN_EDDSA = 4
+};
+
+/* Ours: "http_auth", the tokens that stand for people over HTTP. */
+struct contract_auth {
+	const char *issuer;
+	const char *audience; /* also the resource's own URI (RFC 8707) */
+	unsigned algorithms;  /* enum token_alg */
+	const char *jwks_file;
+	const char *pem_file; /* one of the two files is not NULL */
+	const char *jwks_url; /* NULL, or where jwks_file comes from */
+	const char **servers; /* authorization servers, at least one */
+	size_t server_count;
 };
 
 struct contract_executor {
@@ -154,6 +176,7 @@ struct contract_capability {
 	const char *conflict_column; /* NULL: row hash */
 	enum version_advance advance;
 	bool weak_guard_ack;
+	const char *scope;          /* http_claims: needed scope, or NULL */
 	const char *required_role;  /* NULL if none */
 	int64_t approval_expires_s; /* approval.expires_s, default 86400 */
 };
@@ -177,6 +200,7 @@ struct contract {
 	struct contract_context *trusted_context; /* NULL if not given */
 	struct contract_context *contexts;
 	size_t context_count;
+	struct contract_auth *auth; /* NULL if there are no tokens */
 	struct contract_executor *executors;
 	size_t executor_count;
 	struct contract_capability *capabilities;

@@ -462,7 +462,8 @@ check_writeback(struct check *c)
 
 static const char *const document_keys[] = {"version", "mode", "result_format",
     "strict", "storage", "sources", "trusted_context", "contexts", "executors",
-    "capabilities", "cloud", "reviewers", "apply", "status_tool", NULL};
+    "capabilities", "cloud", "reviewers", "apply", "status_tool", "http_auth",
+    NULL};
 
 static const struct check_field document_fields[] = {
     {"version", is_version, "UNSUPPORTED_CONFIG_VERSION", "version must be 1.",
@@ -499,6 +500,7 @@ check_document(struct check *c)
 	check_sources(c);
 	check_contexts(c);
 	check_trusted_context(c);
+	check_http_auth(c);
 	check_executors(c);
 	check_capabilities(c);
 	check_writeback(c);

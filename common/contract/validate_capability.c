@@ -222,6 +222,22 @@ check_args(struct check *c, uint32_t capability)
 	}
 }
 
+/* RFC 6749: printable, without blank, quote and backslash. */
+static bool
+is_scope(const struct tree *t, uint32_t node)
+{
+	struct span text = tree_text(t, node);
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		if (c <= ' ' || c > '~' || c == '"' || c == '\\') {
+			return false;
+		}
+	}
+	return text.len > 0 && text.len <= 128;
+}
+
 /* That the argument exists is advice, not an error, as in 0.1.1. */
 static void
 check_lookup(struct check *c, uint32_t capability)
@@ -246,7 +262,7 @@ static const char *const capability_keys[] = {"name", "kind", "description",
     "returns_hint", "source", "context", "executor", "target", "args", "lookup",
     "visible_columns", "evidence", "max_rows", "patch", "allowed_columns",
     "numeric_bounds", "transition_guards", "conflict_guard", "approval",
-    "single_tenant_dev_ack", NULL};
+    "single_tenant_dev_ack", "scope", NULL};
 
 static const struct check_field capability_fields[] = {
     {"name", is_capability_name, "INVALID_CAPABILITY_NAME",
@@ -261,6 +277,8 @@ static const struct check_field capability_fields[] = {
 	true},
     {"context", is_context, "UNKNOWN_CONTEXT",
 	"context must be one of contexts.", false},
+    {"scope", is_scope, "INVALID_SCOPE",
+	"scope must be one word of an OAuth scope.", false},
 };
 
 static const struct check_field max_rows_field[] = {

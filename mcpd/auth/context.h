@@ -15,6 +15,7 @@ struct trusted_context {
 	const char *refusal; /* NULL, or the reason word of each call */
 	struct span tenant;
 	struct span principal;
+	struct span token; /* what they rest on; empty without one */
 	enum provenance provenance;
 };
 

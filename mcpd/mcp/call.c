@@ -251,6 +251,7 @@ store(struct call *c)
 	    .tenant = c->context->tenant,
 	    .principal = c->context->principal,
 	    .provenance = c->context->provenance,
+	    .token = c->context->token,
 	    .args = c->args,
 	    .row = {c->read.row, (uint32_t)c->cap->read_count}};
 	int rc = c->cap->kind == KIND_READ ? ledger_read(ledger, &m, waiter)

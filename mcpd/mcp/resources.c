@@ -183,6 +183,7 @@ ask(struct lookup *l)
 	}
 	l->message.tenant = set->items[l->next_context].tenant;
 	l->message.principal = set->items[l->next_context].principal;
+	l->message.token = set->items[l->next_context].token;
 	l->next_context++;
 	if (ledger_resource(r->server->ledger, &l->message, waiter) != 0) {
 		answer_not_found(r, l->uri);

@@ -88,7 +88,8 @@ ask_under(struct standing *s, const struct trusted_context *context)
 {
 	struct ledger_client *ledger = s->request->server->ledger;
 	struct ledger_waiter waiter = {s->request->arena, on_stated, s};
-	struct msg_status m = {s->id, context->tenant, context->principal};
+	struct msg_status m = {
+	    s->id, context->tenant, context->principal, context->token};
 
 	return s->withdraw ? ledger_withdraw(ledger, &m, waiter)
 			   : ledger_status(ledger, &m, waiter);

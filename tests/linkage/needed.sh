@@ -10,8 +10,8 @@ failed=0
 allowed() {
 	case $1 in
 	mcpd) echo 'sodium pq mariadb sqlite3 event_core event_extra
-	    event_openssl ssl crypto' ;;
-	ledgerd) echo 'sodium sqlite3 event_core' ;;
+	    event_openssl ssl crypto cjose jansson' ;;
+	ledgerd) echo 'sodium sqlite3 event_core cjose jansson crypto' ;;
 	writerd) echo 'sodium pq mariadb sqlite3 ssl crypto' ;;
 	countersign) echo 'sodium' ;;
 	countersign-run) echo 'sodium' ;;

@@ -66,6 +66,11 @@ check_vectors(const struct vector *list, size_t count)
 	}
 
 /* Appendix C of the reference, row by row. */
+#define AUTH                                         \
+	"'http_auth':{'issuer':'https://i.example'," \
+	"'audience':'https://m.example/mcp',"        \
+	"'algorithms':['ES256']"
+
 static const struct vector appendix_c[] = {
     {"base", {{0}}, ""},
     {"root []", WHOLE("[]"), "$ CONFIG_NOT_OBJECT"},
@@ -239,7 +244,38 @@ static const struct vector top_codes[] = {
 	""},
     {"context name",
 	{{CONTEXT, CONTEXT "'contexts':{'1c':{'provider':'http_claims'}},"}},
-	"$.contexts.1c INVALID_CONTEXT_NAME"},
+	"$.contexts.1c INVALID_CONTEXT_NAME\n~$.http_auth HTTP_AUTH_MISSING"},
+    {"http_auth by file", {{CONTEXT, CONTEXT AUTH ",'jwks_file':'/k'},"}}, ""},
+    {"http_auth by URL",
+	{{CONTEXT, CONTEXT AUTH
+	    ",'jwks_file':'/k','jwks_url':'https://i.example/keys'},"}},
+	""},
+    {"http_auth without keys", {{CONTEXT, CONTEXT AUTH "},"}},
+	"$.http_auth.jwks_file AUTH_KEYS_REQUIRED"},
+    {"http_auth with two keys",
+	{{CONTEXT, CONTEXT AUTH ",'jwks_file':'/k','pem_file':'/p'},"}},
+	"$.http_auth.jwks_file AUTH_KEYS_REQUIRED"},
+    {"http_auth URL without file",
+	{{CONTEXT, CONTEXT AUTH
+	    ",'pem_file':'/p','jwks_url':'https://i.example/keys'},"}},
+	"$.http_auth.jwks_url AUTH_KEYS_REQUIRED"},
+    {"http_auth in the clear",
+	{{CONTEXT, CONTEXT AUTH
+	    ",'jwks_file':'/k','jwks_url':'http://i.example/keys'},"}},
+	"$.http_auth.jwks_url INVALID_JWKS_URL"},
+    {"http_auth with a password",
+	{{CONTEXT, CONTEXT AUTH
+	    ",'jwks_file':'/k','jwks_url':'https://u:p@i.example/keys'},"}},
+	"$.http_auth.jwks_url INVALID_JWKS_URL"},
+    {"http_auth with HS256",
+	{{CONTEXT, CONTEXT "'http_auth':{'issuer':'https://i.example',"
+			   "'audience':'https://m.example/mcp','algorithms':"
+			   "['HS256'],'jwks_file':'k'},"}},
+	"$.http_auth.algorithms INVALID_ALGORITHMS\n"
+	"$.http_auth.jwks_file INVALID_KEY_FILE"},
+    {"status_tool of a capability",
+	{{CONTEXT, CONTEXT "'status_tool':'status',"}},
+	"$.status_tool INVALID_STATUS_TOOL"},
     {"context not an object", {{CONTEXT, CONTEXT "'contexts':{'c':1},"}},
 	"$.contexts.c TRUSTED_CONTEXT_NOT_OBJECT"},
     {"trusted_context null", {{"{'provider':'environment'}", "null"}},

@@ -150,7 +150,7 @@ frames_survive_any_chunking(void **state)
  * most N, fN fixed, lN(…) list of at most N items.
  */
 #define SCALAR "t200e4t262144"
-#define CALL   "t200t512t512e3l512(" SCALAR ")l512(" SCALAR ")"
+#define CALL   "t200t512t512e3t16384l512(" SCALAR ")l512(" SCALAR ")"
 
 static const struct layout {
 	uint16_t type;
@@ -166,10 +166,10 @@ static const struct layout {
     {MSG_PROPOSE, CALL},
     {MSG_PROPOSED, "t200ut200t200t64bt64l512(" SCALAR ")"},
     {MSG_REFUSE, "t200t512t512e3t64t1024"},
-    {MSG_RESOURCE, "e3t200t512t512"},
-    {MSG_STATUS, "t200t512t512"},
+    {MSG_RESOURCE, "e3t200t512t512t16384"},
+    {MSG_STATUS, "t200t512t512t16384"},
     {MSG_STATED, "t200t200t1024t64t64t64bbb"},
-    {MSG_WITHDRAW, "t200t512t512"},
+    {MSG_WITHDRAW, "t200t512t512t16384"},
     {MSG_CLAIM, "u"},
     {MSG_JOB, "t200y524288f64"},
     {MSG_IDLE, ""},
@@ -546,10 +546,10 @@ static const struct {
     {0x12, "PROPOSE", "M", 1048576, 'O', 0x13},
     {0x13, "PROPOSED", "L", 1048576, 'R', 0},
     {0x14, "REFUSE", "M", 8192, 'O', 0x11},
-    {0x15, "RESOURCE", "M", 4096, 'O', 0x05},
-    {0x16, "STATUS", "M", 4096, 'O', 0x17},
+    {0x15, "RESOURCE", "M", 24576, 'O', 0x05},
+    {0x16, "STATUS", "M", 24576, 'O', 0x17},
     {0x17, "STATED", "L", 2048, 'R', 0},
-    {0x18, "WITHDRAW", "M", 4096, 'O', 0x17},
+    {0x18, "WITHDRAW", "M", 24576, 'O', 0x17},
     {0x20, "CLAIM", "W", 64, 'O', 0x21},
     {0x21, "JOB", "L", 1048576, 'R', 0},
     {0x22, "IDLE", "L", 0, 'R', 0},

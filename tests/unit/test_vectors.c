@@ -219,9 +219,9 @@ frames_of_mcpd(void **state)
 	    span_of("ARGUMENT_UNKNOWN"),
 	    span_of("x is not an argument of this tool")};
 	struct msg_resource resource = {RESOURCE_PROPOSAL, f.cs.proposal_id,
-	    f.input.tenant, f.input.principal};
-	struct msg_status status = {
-	    f.cs.proposal_id, f.input.tenant, f.input.principal};
+	    f.input.tenant, f.input.principal, span_of("")};
+	struct msg_status status = {f.cs.proposal_id, f.input.tenant,
+	    f.input.principal, span_of("a.b.c")};
 	struct msg_stated stated = {.proposal_id = f.cs.proposal_id,
 	    .action = span_of(FIXTURE_BILLING),
 	    .target = span_of("invoices:INV-3001"),
