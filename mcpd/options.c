@@ -31,7 +31,7 @@ static int
 set_name_style(struct options *o, const char *value)
 {
 	static const enum name_style styles[] = {
-	    STYLE_CANONICAL, STYLE_OPENAI, STYLE_BOTH};
+	    STYLE_CANONICAL, STYLE_OPENAI, STYLE_BOTH, STYLE_FLAT};
 
 	for (size_t i = 0; i < sizeof(styles) / sizeof(styles[0]); i++) {
 		if (strcmp(value, alias_style_name(styles[i])) == 0) {

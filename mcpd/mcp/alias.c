@@ -16,6 +16,7 @@ static const char *const style_names[] = {
     [STYLE_CANONICAL] = "canonical",
     [STYLE_OPENAI] = "openai",
     [STYLE_BOTH] = "both",
+    [STYLE_FLAT] = "flat",
 };
 
 const char *
@@ -92,6 +93,22 @@ alias_of(struct span canonical, struct arena *a)
 	return len <= ALIAS_MAX ? alias : with_digest(alias, canonical, a);
 }
 
+/* Some clients take "__" for their own separator. */
+static const char *
+flatten(const char *alias, struct arena *a)
+{
+	char *out = arena_strndup(a, alias, strlen(alias));
+	size_t kept = 0;
+
+	for (size_t i = 0; out[i] != '\0'; i++) {
+		if (out[i] != '_' || kept == 0 || out[kept - 1] != '_') {
+			out[kept++] = out[i];
+		}
+	}
+	out[kept] = '\0';
+	return out;
+}
+
 /* Who owns the name already, or `count` for nobody. */
 static size_t
 owner_of(const struct exposure_list *list, const char *const *names,
@@ -132,20 +149,23 @@ alias_expose(const char *const *names, size_t count, enum name_style style,
 		const char *alias = NULL;
 		size_t owner = 0;
 
-		if (style != STYLE_OPENAI) {
+		if (style == STYLE_CANONICAL || style == STYLE_BOTH) {
 			expose(&list, i, names[i], false);
 		}
 		if (style == STYLE_CANONICAL) {
 			continue;
 		}
 		alias = alias_of(canonical, a);
+		if (style == STYLE_FLAT) {
+			alias = flatten(alias, a);
+		}
 		owner = owner_of(&list, names, count, alias, style);
 		/* Somebody else's canonical name or alias: a model that
 		 * calls it must not get our tool. */
 		if (owner != count && owner != i) {
 			alias = with_digest(alias, canonical, a);
 		}
-		if (style == STYLE_OPENAI || strcmp(alias, names[i]) != 0) {
+		if (style != STYLE_BOTH || strcmp(alias, names[i]) != 0) {
 			expose(&list, i, alias, strcmp(alias, names[i]) != 0);
 		}
 	}

@@ -12,7 +12,9 @@ struct arena;
 enum name_style {
 	STYLE_CANONICAL,
 	STYLE_OPENAI,
-	STYLE_BOTH
+	STYLE_BOTH,
+	STYLE_FLAT, /* ours: as openai, but never two "_" in a row */
+	STYLES
 };
 
 struct exposure {
@@ -38,7 +40,7 @@ const char *alias_of(struct span canonical, struct arena *a);
 struct exposure_list alias_expose(const char *const *names, size_t count,
     enum name_style style, struct arena *a);
 
-/* "canonical", "openai" or "both", as on the command line. */
+/* "canonical", "openai", "both" or "flat", as on the command line. */
 const char *alias_style_name(enum name_style style);
 
 #endif

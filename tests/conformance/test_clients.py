@@ -1,17 +1,28 @@
 """Real clients, pinned: each lists the tools, reads a row, proposes a change,
 and reads a row that is not there, over stdio and HTTP."""
+import contextlib
 import json
 import os
 import unittest
 
 import node
-from node import BUILD, TOKEN, TOKEN_NAME, last_json, module, stdio_command
+from http_server import HttpServer, TOKEN
+from node import BUILD, last_json, module, stdio_command
 from workspace import Workspace, contract
 
 CLIENTS = [("sdk1", "-"), ("sdk2", "legacy"), ("sdk2", "auto"), ("sdk2", "modern"), ("openai-agents", "-"),
            ("ai-sdk", "-"), ("langchain", "-")]
 NAMES = ["billing__inspect_invoice", "billing__propose_late_fee_waiver"]
 STYLE = ("--tool-name-style", "openai")
+
+
+@contextlib.contextmanager
+def serving(w):
+    server = HttpServer(w, *STYLE)
+    try:
+        yield "http://127.0.0.1:%d/mcp" % server.port
+    finally:
+        server.close()
 
 
 class Clients(unittest.TestCase):
@@ -41,13 +52,13 @@ class Clients(unittest.TestCase):
                 self.check(self.client(name, mode, "stdio", *stdio_command(self.w, *STYLE)))
 
     def test_every_client_reads_and_proposes_over_http(self):
-        with self.w.serve_http(*STYLE, env={TOKEN_NAME: TOKEN}) as url:
+        with serving(self.w) as url:
             for name, mode in CLIENTS:
                 with self.subTest(client=name, mode=mode):
                     self.check(self.client(name, mode, "http", url, TOKEN))
 
     def test_mcp_remote_is_a_stdio_server_for_old_clients(self):
-        with self.w.serve_http(*STYLE, env={TOKEN_NAME: TOKEN}) as url:
+        with serving(self.w) as url:
             self.check(self.client("sdk1", "remote", "stdio", node.NODE, module("mcp-remote/dist/proxy.js"), url,
                                    "--allow-http", "--transport", "http-only",
                                    "--header", "Authorization: Bearer " + TOKEN))
@@ -86,7 +97,7 @@ class Inspector(unittest.TestCase):
         self.check(["--", "/usr/bin/env", *given, *stdio_command(self.w, *STYLE)])
 
     def test_it_accepts_schemas_and_reads_over_http(self):
-        with self.w.serve_http(*STYLE, env={TOKEN_NAME: TOKEN}) as url:
+        with serving(self.w) as url:
             self.check([url, "--transport", "http", "--header", "Authorization: Bearer " + TOKEN,
                         "--stored-auth-only"])
 

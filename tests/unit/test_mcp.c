@@ -255,6 +255,8 @@ test_alias_collisions(void **state)
 	static const char *const names[] = {"a.b", "a__b", "a._b"};
 	static const char *const both[] = {
 	    "a.b", "a__b_2e7336dc", "a__b", "a._b", "a__b_dd1c251a"};
+	static const char *const flat[] = {
+	    "a_b", "a_b_63e5c1c4", "a_b_dd1c251a"};
 	static const char *const openai[] = {
 	    "a__b", "a__b_63e5c1c4", "a__b_dd1c251a"};
 	struct arena *a = arena_new();
@@ -272,6 +274,11 @@ test_alias_collisions(void **state)
 		assert_int_equal(list.items[i].capability, i);
 	}
 	assert_int_equal(alias_expose(names, 3, STYLE_CANONICAL, a).count, 3);
+	list = alias_expose(names, 3, STYLE_FLAT, a);
+	assert_int_equal(list.count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_string_equal(list.items[i].name, flat[i]);
+	}
 	arena_free(&a);
 }
 
