@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Run every suite and count: `make test`.
 
-usage: run.py [SUITE...]     suites: unit linkage boundary integration fault lint fuzz bench
+usage: run.py [SUITE...]     suites: unit linkage boundary integration fault conformance lint
+                              fuzz bench
 
 Prints one line a suite as it ends, the output of what failed, and last
-`N passed, N failed`. With CI set, lint, fuzz and a short bench run as well.
+`N passed, N failed`. With CI set, conformance (it needs npm packages), lint, fuzz and a short bench run as well.
 """
 import os
 import re
@@ -68,11 +69,12 @@ def cases():
     yield ("boundary", "run", [PYTHON, "tests/boundary/test_run.py", os.path.join(ASAN, "bin/countersign-run"),
                                os.path.join(tests, "fake"), os.path.join(tests, "attacker")], count_lines, {})
     for suite, folder in (("boundary", "tests/boundary"), ("integration", "tests/integration"),
-                          ("fault", "tests/fault")):
+                          ("fault", "tests/fault"), ("conformance", "tests/conformance")):
         for name in sorted(os.listdir(os.path.join(ROOT, folder))):
             if name.startswith("test_") and name.endswith(".py") and name != "test_run.py":
                 yield (suite, name, [PYTHON, "-W", "ignore", "-m", "unittest", "-b", os.path.join(folder, name)],
-                       count_unittest, {"CS_BIN": os.path.join(ASAN, "bin")})
+                       count_unittest,
+                       {"CS_BIN": os.path.join(ASAN, "bin"), "PYTHONPATH": os.path.join(ROOT, folder)})
     yield "lint", "lint", ["tests/lint.sh"], count_lines, {}
     yield "fuzz", "fuzz", ["make", "fuzz", "FUZZ_SECONDS=%s" % os.environ.get("FUZZ_SECONDS", "10")], count_lines, {}
     yield "bench", "bench", [PYTHON, "tests/bench/run.py", RELEASE, "--quick"], count_exit, {}
@@ -80,7 +82,7 @@ def cases():
 
 def main():
     wanted = sys.argv[1:] or ["unit", "linkage", "boundary", "integration", "fault"] + (
-        ["lint", "fuzz", "bench"] if os.environ.get("CI") else [])
+        ["conformance", "lint", "fuzz", "bench"] if os.environ.get("CI") else [])
     passed = failed = 0
     for suite, name, command, count, env in cases():
         if suite not in wanted:
