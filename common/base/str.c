@@ -231,3 +231,21 @@ str_to_number(const char *text, long long max)
 	}
 	return value;
 }
+
+bool
+span_has_word(struct span text, const char *word)
+{
+	while (text.len > 0) {
+		const char *blank = memchr(text.ptr, ' ', text.len);
+		size_t len =
+		    blank == NULL ? text.len : (size_t)(blank - text.ptr);
+
+		if (len > 0 && span_is((struct span){text.ptr, len}, word)) {
+			return true;
+		}
+		len += blank != NULL;
+		text.ptr += len;
+		text.len -= len;
+	}
+	return false;
+}

@@ -43,6 +43,9 @@ void str_escape_for_people(struct buf *b, struct span s);
 /* ASCII case-insensitive equality; for answers of people, never for names. */
 bool str_equal_nocase(struct span a, const char *b);
 
+/* Is `word` one of the words of a text that blanks separate? */
+bool span_has_word(struct span text, const char *word);
+
 /* Decimal digits only (untrusted), at most `max`; -1 otherwise, also for an
  * empty text, a sign or a blank. */
 long long str_to_number(const char *text, long long max);

@@ -17,6 +17,7 @@ enum proc_role {
 	PROC_MCPD,
 	PROC_LEDGERD,
 	PROC_WRITERD, /* writerd-handler, too */
+	PROC_JWKS,
 	PROC_RUN
 };
 

@@ -418,6 +418,7 @@ seccomp_rules_of(enum proc_role role, bool needs_unix_socket)
 		};
 	case PROC_MCPD:
 	case PROC_WRITERD:
+	case PROC_JWKS:
 		break;
 	}
 	return (struct role_rules){

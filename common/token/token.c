@@ -253,24 +253,3 @@ token_claim(const struct token *t, const char *name, struct arena *a,
 	}
 	return 0;
 }
-
-bool
-token_has_scope(const struct token *t, const char *scope)
-{
-	struct span rest = t->scope;
-
-	while (rest.len > 0) {
-		size_t len = 0;
-
-		while (len < rest.len && rest.ptr[len] != ' ') {
-			len++;
-		}
-		if (span_is((struct span){rest.ptr, len}, scope)) {
-			return true;
-		}
-		len += len < rest.len;
-		rest.ptr += len;
-		rest.len -= len;
-	}
-	return false;
-}

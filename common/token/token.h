@@ -40,7 +40,4 @@ int token_verify(const struct contract_auth *auth,
 int token_claim(const struct token *t, const char *name, struct arena *a,
     struct span *out, struct err *e);
 
-/* Is `scope` one of the token's words? */
-bool token_has_scope(const struct token *t, const char *scope);
-
 #endif

@@ -18,6 +18,7 @@ struct auth_verdict {
 	int status;            /* 200, or the HTTP status of the refusal */
 	const char *challenge; /* WWW-Authenticate of a refusal, or NULL */
 	const struct context_set *contexts; /* NULL: the server's own */
+	struct arena *arena; /* NULL, or what contexts live in: to be freed */
 	uint8_t identity[DIGEST_LEN];
 };
 

@@ -97,7 +97,7 @@ context_clear(struct context_set *set)
 		free(owned(set->items[i].principal));
 	}
 	free(set->items);
-	*set = (struct context_set){NULL, 0};
+	*set = (struct context_set){.items = NULL};
 }
 
 const struct trusted_context *
@@ -109,4 +109,12 @@ context_of(const struct context_set *set, const struct contract_context *source)
 		}
 	}
 	return NULL;
+}
+
+bool
+context_allows(
+    const struct context_set *set, const struct contract_capability *cap)
+{
+	return !set->is_scoped || cap->scope == NULL ||
+	       span_has_word(set->scope, cap->scope);
 }

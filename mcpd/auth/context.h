@@ -22,6 +22,8 @@ struct trusted_context {
 struct context_set {
 	struct trusted_context *items;
 	size_t count;
+	bool is_scoped;    /* a token limits what may be called */
+	struct span scope; /* its words, separated by blanks */
 };
 
 /*
@@ -33,6 +35,10 @@ void context_resolve(struct context_set *set, const struct contract *c,
     char *(*lookup)(void *arg, const char *name), void *arg);
 /* Free the values; spans that were taken from the set end with it. */
 void context_clear(struct context_set *set);
+
+/* May these callers see and call it? */
+bool context_allows(
+    const struct context_set *set, const struct contract_capability *cap);
 
 /* The context of a capability; never NULL for one of the same contract. */
 const struct trusted_context *context_of(

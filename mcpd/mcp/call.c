@@ -23,6 +23,7 @@ struct call {
 	struct span tool;                      /* as the model spelled it */
 	const struct contract_capability *cap; /* NULL: unknown tool */
 	const struct trusted_context *context;
+	bool lacks_scope;
 	struct scalar_list args;
 	struct read_request read;
 	struct call_error error; /* to answer once it is recorded */
@@ -71,6 +72,10 @@ static void
 answer_error(struct call *c, struct call_error error)
 {
 	c->error = error;
+	if (c->lacks_scope && !error.retryable) {
+		reply_forbidden(c->request, c->cap->scope);
+		return;
+	}
 	if (c->cap != NULL || error.retryable) {
 		answer(c);
 		return;
@@ -329,6 +334,11 @@ run(struct call *c, uint32_t arguments)
 		return;
 	}
 	c->context = context_of(c->request->session->contexts, c->cap->context);
+	if (!context_allows(c->request->session->contexts, c->cap)) {
+		c->lacks_scope = true;
+		refuse(c, "INSUFFICIENT_SCOPE", "");
+		return;
+	}
 	take_args(c, arguments);
 	if (check(c, &e) != 0) {
 		refuse(c, err_reason(&e), e.msg);

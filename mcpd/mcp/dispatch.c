@@ -82,13 +82,16 @@ has_bad_cursor(const struct request *r)
 static void
 on_tools_list(struct request *r)
 {
+	struct json_out *j = NULL;
+
 	if (has_bad_cursor(r)) {
 		reply_error(r, RPC_INVALID_PARAMS,
 		    "Invalid params: unknown cursor", span_of(""));
 		return;
 	}
-	json_field_raw(
-	    reply_begin(r), "tools", tools_json(r->server->tools, r->era));
+	j = reply_begin(r);
+	json_key(j, "tools");
+	tools_put(j, r->server->tools, r->era, r->session->contexts);
 	reply_put_cache(r, LIST_TTL_MS);
 	reply_end(r);
 }

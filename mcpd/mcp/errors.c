@@ -46,6 +46,11 @@ static const struct error_row rows[] = {
 	"operator has to set it." UNCHANGED},
     {"TRUSTED_CONTEXT_MISSING", NULL, INVALID, false,
 	"This capability has no trusted context." UNCHANGED},
+    {"TRUSTED_CONTEXT_PROVIDER_CONFLICT", NULL, INTERNAL, false,
+	"This capability takes its tenant from the environment, which a server "
+	"of tokens does not have." UNCHANGED},
+    {"INSUFFICIENT_SCOPE", NULL, POLICY, false,
+	"The token does not have the scope that this needs." UNCHANGED},
     {"TRUSTED_CONTEXT_UNSUPPORTED", NULL, INTERNAL, false,
 	"The trusted context of this capability is not available "
 	"here." UNCHANGED},

@@ -14,6 +14,7 @@
 
 #define STATUS_OK          200
 #define STATUS_BAD_REQUEST 400
+#define STATUS_FORBIDDEN   403
 #define STATUS_NOT_FOUND   404
 
 /* The answers of one batch, collected until the last one is ready. */
@@ -179,6 +180,16 @@ reply_failure(struct request *r, const struct rpc_failure *f)
 {
 	put_error(r->server, r->id, f->code, f->message, f->data);
 	finish(r, STATUS_BAD_REQUEST);
+}
+
+void
+reply_forbidden(struct request *r, const char *scope)
+{
+	r->session->missing_scope = scope;
+	put_error(r->server, r->id, RPC_INVALID_PARAMS,
+	    arena_printf(r->arena, "This needs the scope %s", scope),
+	    span_of(""));
+	finish(r, STATUS_FORBIDDEN);
 }
 
 /* An error that belongs to no request in flight. */

@@ -41,6 +41,7 @@ struct session {
 	enum mcp_version version;           /* as negotiated last */
 	bool initialized;                   /* initialize was answered */
 	bool abandoned;                     /* nobody takes answers */
+	const char *missing_scope; /* of a call that was answered with 403 */
 	/* Of the text that is being received; NULL otherwise. */
 	const struct http_headers *headers;
 	/* In flight, oldest first; each is also looked up here by id. */
@@ -99,6 +100,9 @@ void reply_put_cache(struct request *r, int64_t ttl_ms);
 /* Refuse a request whose message cannot be served: HTTP calls that a bad
  * request, whatever the code. */
 void reply_failure(struct request *r, const struct rpc_failure *f);
+
+/* Refuse a call for want of a scope, which HTTP calls forbidden. */
+void reply_forbidden(struct request *r, const char *scope);
 
 /* End a cancelled request without an answer; the client expects none. */
 void reply_none(struct request *r);

@@ -19,8 +19,9 @@ static const char *const arg_types[] = {
 
 struct tool_list {
 	struct arena *arena;
-	struct buf legacy; /* the list, as each era has it */
-	struct buf modern;
+	/* Each tool as each era has it, by exposure; empty: not shown. */
+	struct span *legacy;
+	struct span *modern;
 	const struct contract *contract;
 	struct exposure_list exposures;
 };
@@ -289,27 +290,32 @@ put_status_tool(
 }
 
 /* Read-only servers do not show what they would refuse. */
-static void
-build_json(struct buf *out, const struct tool_list *list,
-    const struct tools_options *options, enum mcp_era era)
+static struct span *
+build(const struct tool_list *list, const struct tools_options *options,
+    enum mcp_era era)
 {
 	struct listing l = {options, era, list->arena};
+	struct span *texts =
+	    arena_array(list->arena, list->exposures.count + 1, sizeof(*texts));
+	struct buf text = BUF_INIT;
 	struct json_out j;
 
-	json_begin(&j, out, 0);
-	json_open(&j, '[');
 	for (size_t i = 0; i < list->exposures.count; i++) {
 		const struct exposure *x = &list->exposures.items[i];
 		const struct contract_capability *cap = cap_of(list, x);
 
+		buf_reset(&text);
+		json_begin(&j, &text, 0);
 		if (cap == NULL) {
 			put_status_tool(&j, x->name, &l);
 		} else if (options->mode != MODE_READ_ONLY ||
 			   cap->kind == KIND_READ) {
 			put_tool(&j, cap, x->name, &l);
 		}
+		texts[i] = arena_span(list->arena, buf_as_span(&text));
 	}
-	json_close(&j, ']');
+	buf_clear(&text);
+	return texts;
 }
 
 struct tool_list *
@@ -332,8 +338,8 @@ tools_new(const struct contract *c, const struct tools_options *options)
 	}
 	list->exposures =
 	    alias_expose(names, count, options->style, list->arena);
-	build_json(&list->legacy, list, options, ERA_LEGACY);
-	build_json(&list->modern, list, options, ERA_MODERN);
+	list->legacy = build(list, options, ERA_LEGACY);
+	list->modern = build(list, options, ERA_MODERN);
 	return list;
 }
 
@@ -341,18 +347,30 @@ void
 tools_free(struct tool_list **list)
 {
 	if (*list != NULL) {
-		buf_clear(&(*list)->legacy);
-		buf_clear(&(*list)->modern);
 		arena_free(&(*list)->arena);
 		free(*list);
 	}
 	*list = NULL;
 }
 
-struct span
-tools_json(const struct tool_list *list, enum mcp_era era)
+void
+tools_put(struct json_out *j, const struct tool_list *list, enum mcp_era era,
+    const struct context_set *set)
 {
-	return buf_as_span(era == ERA_MODERN ? &list->modern : &list->legacy);
+	const struct span *texts =
+	    era == ERA_MODERN ? list->modern : list->legacy;
+
+	json_open(j, '[');
+	for (size_t i = 0; i < list->exposures.count; i++) {
+		const struct contract_capability *cap =
+		    cap_of(list, &list->exposures.items[i]);
+
+		if (texts[i].len > 0 &&
+		    (cap == NULL || context_allows(set, cap))) {
+			json_put_raw(j, texts[i]);
+		}
+	}
+	json_close(j, ']');
 }
 
 /* Exactly as it is shown: no trimming, no other case, no canonical name that

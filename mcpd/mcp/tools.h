@@ -6,6 +6,7 @@
 #define CS_MCPD_MCP_TOOLS_H
 
 #include "common/contract/contract.h"
+#include "mcpd/auth/context.h"
 #include "mcpd/mcp/alias.h"
 #include "mcpd/mcp/era.h"
 
@@ -22,8 +23,10 @@ struct tool_list *tools_new(
     const struct contract *c, const struct tools_options *options);
 void tools_free(struct tool_list **list);
 
-/* The array of tools as an era has it, compact JSON; borrowed. */
-struct span tools_json(const struct tool_list *list, enum mcp_era era);
+/* Write the array of tools as an era has it, but for those that these callers
+ * may not use. */
+void tools_put(struct json_out *j, const struct tool_list *list,
+    enum mcp_era era, const struct context_set *set);
 
 /*
  * The capability behind an exposed name; NULL if there is none. The name is the

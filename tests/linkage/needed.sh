@@ -13,12 +13,13 @@ allowed() {
 	    event_openssl ssl crypto cjose jansson' ;;
 	ledgerd) echo 'sodium sqlite3 event_core cjose jansson crypto' ;;
 	writerd) echo 'sodium pq mariadb sqlite3 ssl crypto' ;;
+	countersign-jwks) echo 'sodium curl cjose jansson crypto' ;;
 	countersign) echo 'sodium' ;;
 	countersign-run) echo 'sodium' ;;
 	esac
 }
 
-for program in mcpd ledgerd writerd countersign \
+for program in mcpd ledgerd writerd countersign countersign-jwks \
     countersign-run; do
 	file=$bindir/$program
 	if [ ! -e "$file" ]; then

@@ -319,25 +319,51 @@ test_alias_collisions(void **state)
 	"'idempotentHint':false,'openWorldHint':false}," TAIL(         \
 	    "proposal", "shop.waive")
 
+/* The list as these callers get it; in one buffer of the test. */
+static struct span
+listed(const struct tool_list *list, enum mcp_era era,
+    const struct context_set *set)
+{
+	static char text[16384];
+	struct buf out = BUF_INIT;
+	struct json_out j;
+
+	json_begin(&j, &out, 0);
+	tools_put(&j, list, era, set);
+	assert_true(out.len < sizeof(text));
+	memcpy(text, out.data, out.len);
+	text[out.len] = '\0';
+	buf_clear(&out);
+	return span_of(text);
+}
+
 static void
 test_tools(void **state)
 {
+	const struct context_set all = {.items = NULL};
+	struct context_set few = {.is_scoped = true, .scope = span_of("b a")};
 	struct contract *c = test_contract();
 	struct tool_list *list = tools_new(
 	    c, &(struct tools_options){MODE_REVIEW, STYLE_CANONICAL, false});
 
 	(void)state;
-	assert_json(
-	    tools_json(list, ERA_LEGACY), "[" READ_TOOL "," PROPOSAL_TOOL "]");
+	assert_json(listed(list, ERA_LEGACY, &all),
+	    "[" READ_TOOL "," PROPOSAL_TOOL "]");
 	assert_null(
-	    strstr(tools_json(list, ERA_MODERN).ptr, "\"taskSupport\""));
+	    strstr(listed(list, ERA_MODERN, &all).ptr, "\"taskSupport\""));
 	assert_ptr_equal(
 	    tools_find(list, span_of("shop.look")), &c->capabilities[0]);
 	assert_null(tools_find(list, span_of("shop__look")));
+	/* A scope hides from who does not have it, and shows to who has. */
+	c->capabilities[0].scope = "a";
+	c->capabilities[1].scope = "write";
+	assert_json(listed(list, ERA_LEGACY, &few), "[" READ_TOOL "]");
+	few.scope = span_of("");
+	assert_json(listed(list, ERA_LEGACY, &few), "[]");
 	tools_free(&list);
 	list = tools_new(
 	    c, &(struct tools_options){MODE_READ_ONLY, STYLE_CANONICAL, false});
-	assert_json(tools_json(list, ERA_LEGACY), "[" READ_TOOL "]");
+	assert_json(listed(list, ERA_LEGACY, &all), "[" READ_TOOL "]");
 	/* Known, so that the refusal can say why. */
 	assert_non_null(tools_find(list, span_of("shop.waive")));
 	tools_free(&list);
@@ -345,7 +371,7 @@ test_tools(void **state)
 	    c, &(struct tools_options){MODE_REVIEW, STYLE_OPENAI, false});
 	assert_ptr_equal(
 	    tools_find(list, span_of("shop__look")), &c->capabilities[0]);
-	assert_non_null(strstr(tools_json(list, ERA_LEGACY).ptr,
+	assert_non_null(strstr(listed(list, ERA_LEGACY, &all).ptr,
 	    "\"description\":\"Canonical Synapsor capability: shop.look.\\n"));
 	tools_free(&list);
 	contract_free(&c);
