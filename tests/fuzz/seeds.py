@@ -16,7 +16,7 @@ frames = {
 }
 
 SENDERS = {
-    "mcpd": ["PING", "READ", "PROPOSE", "REFUSE", "RESOURCE"],
+    "mcpd": ["PING", "READ", "PROPOSE", "REFUSE", "RESOURCE", "STATUS", "WITHDRAW"],
     "writer": ["PING", "CLAIM", "REPORT"],
     "control": ["PING", "QUERY", "SHOW", "DECIDE", "APPLY"],
     "ledger": ["FAILURE", "PONG", "DOCUMENT", "RECORDED", "PROPOSED", "JOB", "IDLE"],

@@ -9,7 +9,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from wire import TYPES, Peer, call, frame, hello, text, u32  # noqa: E402
+from wire import TYPES, Peer, call, frame, hello, resource, status, text, u32  # noqa: E402
 from workspace import Workspace  # noqa: E402
 
 READ = "billing.inspect_invoice"
@@ -83,7 +83,8 @@ class Hijacked(unittest.TestCase):
 
     def test_it_cannot_say_what_only_others_may_say(self):
         """approve, apply, claim and report are not in its table; nor is any reply."""
-        for kind in sorted(set(TYPES) - {"PING", "READ", "PROPOSE", "REFUSE", "RESOURCE"}):
+        for kind in sorted(set(TYPES) - {"PING", "READ", "PROPOSE", "REFUSE", "RESOURCE", "STATUS",
+                                         "WITHDRAW"}):
             with self.subTest(kind=kind):
                 peer = self.peer()
                 peer.send(frame(kind, b""))
@@ -112,7 +113,7 @@ class Hijacked(unittest.TestCase):
             "before HELLO": None,
             "unknown type": frame(0x7777, b""),
             "oversized": frame("READ", b"", length=1 << 30),
-            "over the message's cap": frame("RESOURCE", b"x" * 5000),
+            "over the message's cap": frame("RESOURCE", b"x" * 25000),
             "truncated payload": frame("READ", good[:-1]),
             "trailing byte": frame("READ", good + b"\0"),
             "reply flag": frame("READ", good, flags=1),
@@ -121,7 +122,8 @@ class Hijacked(unittest.TestCase):
             "invalid UTF-8": frame("READ", call(READ, [("invoice_id", b"\xff\xfe")], READ_ROW)
                                    if False else good.replace(b"INV-3001", b"INV-\xff001", 1)),
             "NUL in a text": frame("READ", good.replace(b"INV-3001", b"INV-\x00001", 1)),
-            "list count over its cap": frame("READ", text(READ) + text("acme") + text("p") + b"\1" + u32(1 << 31)),
+            "list count over its cap": frame("READ", text(READ) + text("acme") + text("p") + b"\1" + text("") +
+                                                   u32(1 << 31)),
             "enum out of range": frame("READ", text(READ) + text("acme") + text("p") + b"\x7f" + u32(0) + u32(0)),
         }.items():
             with self.subTest(name=name):
@@ -175,12 +177,17 @@ class Hijacked(unittest.TestCase):
     def test_resources_of_another_tenant_or_principal_are_the_same_not_found(self):
         peer = self.peer()
         identifier = self.mcp.propose("INV-3002")["proposal"]["id"]
-        mine = bytes([0]) + text(identifier) + text("acme") + text("support_agent_17")
-        self.assertEqual(peer.request("RESOURCE", mine)[0], "DOCUMENT")
+        self.assertEqual(peer.request("RESOURCE", resource(0, identifier))[0], "DOCUMENT")
+        self.assertEqual(peer.request("STATUS", status(identifier))[0], "STATED")
         for kind in (0, 1, 2):
             for tenant, principal in (("other", "support_agent_17"), ("acme", "somebody else")):
-                theirs = bytes([kind]) + text(identifier) + text(tenant) + text(principal)
+                theirs = resource(kind, identifier, tenant, principal)
                 self.assertEqual(peer.request("RESOURCE", theirs), ("FAILURE", "RESOURCE_NOT_FOUND"))
+                for ask in ("STATUS", "WITHDRAW"):
+                    self.assertEqual(peer.request(ask, status(identifier, tenant, principal)),
+                                     ("FAILURE", "RESOURCE_NOT_FOUND"))
+        # Nor with a token, where no context goes by tokens.
+        self.assertEqual(peer.request("STATUS", status(identifier, token="a.b.c")), ("FAILURE", "RESOURCE_NOT_FOUND"))
 
     def test_a_writer_cannot_report_a_job_that_it_does_not_have(self):
         peer = self.peer("writer")

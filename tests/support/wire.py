@@ -7,7 +7,7 @@ import struct
 MAGIC, MAJOR, MINOR = 0x43534931, 2, 0
 ROLES = {"mcpd": 1, "writer": 2, "control": 4}
 TYPES = {"HELLO": 0x01, "FAILURE": 0x02, "PING": 0x03, "PONG": 0x04, "DOCUMENT": 0x05, "READ": 0x10, "RECORDED": 0x11,
-         "PROPOSE": 0x12, "PROPOSED": 0x13, "REFUSE": 0x14, "RESOURCE": 0x15, "CLAIM": 0x20, "JOB": 0x21, "IDLE": 0x22,
+         "PROPOSE": 0x12, "PROPOSED": 0x13, "REFUSE": 0x14, "RESOURCE": 0x15, "STATUS": 0x16, "STATED": 0x17, "WITHDRAW": 0x18, "CLAIM": 0x20, "JOB": 0x21, "IDLE": 0x22,
          "REPORT": 0x23, "APPLYING": 0x24, "OBSERVED": 0x25, "QUERY": 0x30, "SHOW": 0x31, "DECIDE": 0x32, "APPLY": 0x33,
          "INSPECT": 0x34, "RESOLVE": 0x35}
 
@@ -41,8 +41,17 @@ def hello(role, digest):
     return u32(MAGIC) + u32(MAJOR) + u32(MINOR) + u32(ROLES[role]) + text("test") + digest + bytes(32) + text("")
 
 
-def call(capability, args, row, tenant="acme", principal="support_agent_17", provenance=1):
-    return text(capability) + text(tenant) + text(principal) + bytes([provenance]) + scalars(args) + scalars(row)
+def call(capability, args, row, tenant="acme", principal="support_agent_17", provenance=1, token=""):
+    return (text(capability) + text(tenant) + text(principal) + bytes([provenance]) + text(token) + scalars(args) +
+            scalars(row))
+
+
+def resource(kind, identifier, tenant="acme", principal="support_agent_17", token=""):
+    return bytes([kind]) + text(identifier) + text(tenant) + text(principal) + text(token)
+
+
+def status(proposal_id, tenant="acme", principal="support_agent_17", token=""):
+    return text(proposal_id) + text(tenant) + text(principal) + text(token)
 
 
 def frame(kind, payload, identifier=1, flags=0, length=None):
