@@ -31,4 +31,3 @@ add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 # What our libraries define stays inside: a shared library that has a function of
 # the same name (jansson's json_string) must find its own, not ours.
 add_compile_options(-fvisibility=hidden)
-add_link_options(-Wl,--exclude-libs,ALL)

@@ -187,6 +187,7 @@ main(int argc, char **argv)
 	crypto_init();
 	if (startup_harden(&s, &argc, argv, &e) != 0 ||
 	    set_up(&s, argc, argv, &once, &contract, &e) != 0) {
+		contract_free(&contract);
 		return startup_fail(&s, &e);
 	}
 	catch_signals(&waiting);

@@ -37,7 +37,9 @@
  */
 static bool leak_check_is_off;
 
-int __lsan_is_turned_off(void); // NOLINT(bugprone-reserved-identifier)
+/* Seen by the runtime, which is a library of its own. */
+#define SEEN __attribute__((visibility("default")))
+SEEN int __lsan_is_turned_off(void); // NOLINT(bugprone-reserved-identifier)
 int
 __lsan_is_turned_off(void) // NOLINT(bugprone-reserved-identifier)
 {
