@@ -18,7 +18,7 @@
 #include "mcpd/read/probe.h"
 
 /* A source never needs more rules than its certificate files or its folder. */
-#define PATHS_PER_SOURCE 4
+#define PATHS_PER_SOURCE PG_URL_FILES
 
 /* What the callbacks inside secret_with need: they see one URL and leave
  * behind a port, a path or a reader. */
@@ -76,10 +76,9 @@ allow_path(struct sources *s, const char *path, enum path_access access)
 static int
 allow_pg(struct span text, void *context)
 {
-	static const enum pg_url_part files[PATHS_PER_SOURCE] = {
-	    PG_URL_SSLROOTCERT, PG_URL_SSLCERT, PG_URL_SSLKEY, PG_URL_SSLCRL};
 	struct opening *o = context;
 	struct sources *s = o->sources;
+	const char *files[PG_URL_FILES] = {NULL};
 	struct pg_url url;
 	int rc = pg_url_parse(text, &url, o->e);
 
@@ -89,9 +88,12 @@ allow_pg(struct span text, void *context)
 	} else if (rc == 0) {
 		s->ports[s->port_count++] = (uint16_t)pg_url_port(&url);
 	}
-	for (size_t i = 0; rc == 0 && i < PATHS_PER_SOURCE; i++) {
-		if (url.part[files[i]] != NULL) {
-			allow_path(s, url.part[files[i]], PATH_RO);
+	if (rc == 0) {
+		pg_url_files(&url, files);
+	}
+	for (size_t i = 0; i < PG_URL_FILES; i++) {
+		if (files[i] != NULL) {
+			allow_path(s, files[i], PATH_RO);
 		}
 	}
 	pg_url_clear(&url);

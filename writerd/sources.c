@@ -55,10 +55,21 @@ struct opening {
 	uint16_t *ports;
 };
 
+/* The text is copied, for it comes out of a secret; NULL: none. */
+static void
+allow_file(struct opening *o, const char *path)
+{
+	if (path != NULL) {
+		o->paths[o->confine->path_count++] = (struct path_rule){
+		    arena_strndup(o->arena, path, strlen(path)), PATH_RO};
+	}
+}
+
 static void
 open_for_pg(struct span url, struct opening *o)
 {
 	struct pg_url parsed;
+	const char *files[PG_URL_FILES] = {NULL};
 
 	if (pg_url_parse(url, &parsed, NULL) == 0) {
 		unsigned port = pg_url_port(&parsed);
@@ -68,6 +79,10 @@ open_for_pg(struct span url, struct opening *o)
 		} else {
 			o->ports[o->confine->tcp_port_count++] = (uint16_t)port;
 		}
+		pg_url_files(&parsed, files);
+	}
+	for (size_t i = 0; i < PG_URL_FILES; i++) {
+		allow_file(o, files[i]);
 	}
 	pg_url_clear(&parsed);
 }
@@ -83,10 +98,7 @@ open_for_my(struct span url, struct opening *o)
 		o->ports[o->confine->tcp_port_count++] = (uint16_t)parsed.port;
 		ca = parsed.part[MY_URL_SSLROOTCERT];
 	}
-	if (ca != NULL) {
-		o->paths[o->confine->path_count++] = (struct path_rule){
-		    arena_strndup(o->arena, ca, strlen(ca)), PATH_RO};
-	}
+	allow_file(o, ca);
 	my_url_clear(&parsed);
 }
 
@@ -119,7 +131,8 @@ sources_confine(const struct sources *s, struct arena *a, struct confine *out,
 {
 	struct opening o = {.arena = a,
 	    .confine = out,
-	    .paths = arena_array(a, s->credential_count + 1, sizeof(*o.paths)),
+	    .paths = arena_array(
+		a, (s->credential_count + 1) * PG_URL_FILES, sizeof(*o.paths)),
 	    .ports = arena_array(a, s->credential_count + 1, sizeof(*o.ports))};
 
 	(void)e;

@@ -16,7 +16,6 @@
 #define AUTH_PLUGINS                                   \
 	"mysql_native_password,caching_sha2_password," \
 	"client_ed25519"
-#define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
 
 /*
  * Each server reads its own part: MariaDB that in the M comment, MySQL that in
@@ -67,17 +66,17 @@ set_tls(MYSQL *my, const struct my_url *url)
 	my_bool yes = 1;
 	my_bool no = 0;
 
-	if (url->tls == MY_TLS_VERIFY_CA && ca == NULL) {
-		ca = SYSTEM_CA;
+	if (url->tls == TLS_VERIFY_CA && ca == NULL) {
+		ca = URL_SYSTEM_CA;
 	}
 	/* With a CA the driver checks the chain, whatever else is set. */
-	if (ca != NULL && url->tls >= MY_TLS_REQUIRE) {
+	if (ca != NULL && url->tls >= TLS_REQUIRE) {
 		(void)mysql_optionsv(my, MYSQL_OPT_SSL_CA, ca);
 	}
 	(void)mysql_optionsv(
-	    my, MYSQL_OPT_SSL_ENFORCE, url->tls == MY_TLS_DISABLE ? &no : &yes);
+	    my, MYSQL_OPT_SSL_ENFORCE, url->tls == TLS_DISABLE ? &no : &yes);
 	(void)mysql_optionsv(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT,
-	    url->tls == MY_TLS_VERIFY_FULL ? &yes : &no);
+	    url->tls == TLS_VERIFY_FULL ? &yes : &no);
 }
 
 /* A blocking session waits for the server's own timeouts to be said first. */
@@ -173,8 +172,13 @@ my_login_cont(struct my_login *login, MYSQL *my, int ready)
 }
 
 static const char *
-remedy(unsigned code)
+remedy(unsigned code, const char *text)
 {
+	/* One number for all of TLS; only the English tells. */
+	if (code == CR_SSL_CONNECTION_ERROR &&
+	    strstr(text, "does not support") != NULL) {
+		return "; give the server a certificate, or sslmode=disable";
+	}
 	return code == CR_SSL_CONNECTION_ERROR
 		   ? "; give the server's CA with sslrootcert= in the URL, or "
 		     "sslmode=no-verify to encrypt without knowing to whom"
@@ -186,10 +190,10 @@ my_login_finish(const struct my_login *login, MYSQL *my, struct err *e)
 {
 	if (login->result == NULL) {
 		return err_set(e, CS_E_UNAVAILABLE, "DATABASE_UNAVAILABLE",
-		    "%s%s", mysql_error(my), remedy(mysql_errno(my)));
+		    "%s%s", mysql_error(my),
+		    remedy(mysql_errno(my), mysql_error(my)));
 	}
-	if (login->url.tls > MY_TLS_PREFER &&
-	    mysql_get_ssl_cipher(my) == NULL) {
+	if (login->url.tls > TLS_PREFER && mysql_get_ssl_cipher(my) == NULL) {
 		return err_set(e, CS_E_UNAVAILABLE, "DATABASE_UNAVAILABLE",
 		    "the server does not offer TLS, which sslmode asks for; "
 		    "give the server a certificate, or sslmode=disable");

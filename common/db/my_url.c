@@ -21,27 +21,10 @@ static const char *const keywords[MY_URL_PARTS] = {
 
 static const char *const schemes[] = {"mysql://", "mariadb://", NULL};
 
-static const char *const sslmodes[] = {
-    [MY_TLS_DISABLE] = "disable",
-    [MY_TLS_PREFER] = "prefer",
-    [MY_TLS_NO_VERIFY] = "no-verify",
-    [MY_TLS_REQUIRE] = "require",
-    [MY_TLS_VERIFY_CA] = "verify-ca",
-    [MY_TLS_VERIFY_FULL] = "verify-full",
-};
-
 bool
 my_url_is(struct span text)
 {
 	return url_is(text, schemes);
-}
-
-/* What stays on this machine cannot be listened to on the way. */
-static bool
-is_loopback(const char *host)
-{
-	return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-	       strncmp(host, "127.", 4) == 0;
 }
 
 /* The driver takes lists, sockets and whole configurations for a host. */
@@ -53,30 +36,6 @@ is_plain_host(const char *host)
 				   "0123456789.:-_%";
 
 	return host[strspn(host, good)] == '\0';
-}
-
-static int
-take_tls(struct my_url *url, struct err *e)
-{
-	const char *mode = url->part[MY_URL_SSLMODE];
-	size_t i = 0;
-
-	if (mode == NULL) {
-		url->tls = is_loopback(url->part[MY_URL_HOST])
-			       ? MY_TLS_PREFER
-			       : MY_TLS_VERIFY_FULL;
-		return 0;
-	}
-	while (i < sizeof(sslmodes) / sizeof(sslmodes[0]) &&
-	       strcmp(mode, sslmodes[i]) != 0) {
-		i++;
-	}
-	if (i == sizeof(sslmodes) / sizeof(sslmodes[0])) {
-		return err_set(e, CS_E_CONFIG, URL_REASON,
-		    "database URL: unknown sslmode");
-	}
-	url->tls = (enum my_tls)i;
-	return 0;
 }
 
 /* Fill what was left out; refuse what the driver would understand in its own
@@ -106,7 +65,8 @@ check_parts(struct my_url *url, struct err *e)
 		    "database URL: connect_timeout must be 1 to 3600 seconds");
 	}
 	url->connect_timeout_s = (unsigned)seconds;
-	return take_tls(url, e);
+	return url_take_tls(
+	    url->part[MY_URL_SSLMODE], url->part[MY_URL_HOST], &url->tls, e);
 }
 
 int

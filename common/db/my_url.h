@@ -22,19 +22,9 @@ enum my_url_part {
 	MY_URL_PARTS
 };
 
-/* How much TLS is asked for, from least to most. */
-enum my_tls {
-	MY_TLS_DISABLE,
-	MY_TLS_PREFER,    /* if the server can; whose key it is is not asked */
-	MY_TLS_NO_VERIFY, /* encrypted, to whomever */
-	MY_TLS_REQUIRE,   /* encrypted; verify-ca if sslrootcert is given */
-	MY_TLS_VERIFY_CA,
-	MY_TLS_VERIFY_FULL /* the default, except on the same machine */
-};
-
 struct my_url {
 	const char *part[MY_URL_PARTS]; /* NULL: not given; into text */
-	enum my_tls tls;
+	enum url_tls tls;
 	unsigned port;
 	unsigned connect_timeout_s;
 	char text[URL_MAX];

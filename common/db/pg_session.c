@@ -5,8 +5,10 @@
  */
 #include "common/db/pg_session.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/base/err.h"
 #include "common/base/xalloc.h"
@@ -55,6 +57,39 @@ add(struct pg_conninfo *info, size_t *n, const char *keyword, const char *value)
 	*n += 1;
 }
 
+/* A path below a file cannot exist: what is not given is not looked for. */
+#define NO_FILE "/dev/null/none"
+
+/*
+ * libpq verifies a certificate as soon as it finds a CA somewhere, and knows
+ * no word for not asking; so mode and CA are always given together, and so are
+ * the files that it would look for in the home folder.
+ */
+static void
+add_tls(struct pg_conninfo *info, size_t *n, const struct pg_url *url)
+{
+	static const char *const modes[] = {
+	    [TLS_DISABLE] = "disable",
+	    [TLS_PREFER] = "prefer",
+	    [TLS_NO_VERIFY] = "require",
+	    [TLS_REQUIRE] = "require",
+	    [TLS_VERIFY_CA] = "verify-ca",
+	    [TLS_VERIFY_FULL] = "verify-full",
+	};
+	static const enum pg_url_part files[] = {
+	    PG_URL_SSLCERT, PG_URL_SSLKEY, PG_URL_SSLCRL};
+	const char *named[PG_URL_FILES];
+
+	pg_url_files(url, named);
+	add(info, n, "sslmode", modes[url->tls]);
+	add(info, n, "sslrootcert", named[0] == NULL ? NO_FILE : named[0]);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (url->part[files[i]] == NULL) {
+			add(info, n, pg_url_keyword(files[i]), NO_FILE);
+		}
+	}
+}
+
 void
 pg_conninfo_build(const struct pg_url *url, const struct pg_session *session,
     struct pg_conninfo *out)
@@ -64,17 +99,18 @@ pg_conninfo_build(const struct pg_url *url, const struct pg_session *session,
 
 	memset(out, 0, sizeof(*out));
 	format_options(session, out->options, sizeof(out->options));
-	/* A path below a file cannot exist, so no password file is read. */
-	add(out, &n, "passfile", "/dev/null/none");
+	add(out, &n, "passfile", NO_FILE);
 	add(out, &n, "client_encoding", "UTF8");
 	add(out, &n, "options", out->options);
 	add(out, &n, "gssencmode", "disable");
 	for (part = 0; part < PG_URL_PARTS; part++) {
-		if (url->part[part] != NULL) {
+		if (url->part[part] != NULL && part != PG_URL_SSLMODE &&
+		    part != PG_URL_SSLROOTCERT) {
 			add(out, &n, pg_url_keyword((enum pg_url_part)part),
 			    url->part[part]);
 		}
 	}
+	add_tls(out, &n, url);
 	if (url->part[PG_URL_HOST] == NULL) {
 		add(out, &n, "host", "localhost");
 	}
@@ -104,6 +140,10 @@ remedy(const char *text)
 	if (strstr(text, "does not support SSL") != NULL) {
 		return "; give the server a certificate, or sslmode=disable";
 	}
+	if (strstr(text, "does not match host name") != NULL) {
+		return "; connect by a name that the certificate holds, or "
+		       "have one made for this name";
+	}
 	if (strstr(text, "certificate") != NULL) {
 		return "; give the server's CA with sslrootcert= in the URL, "
 		       "or "
@@ -125,6 +165,32 @@ pg_connect_failure(const PGconn *conn, struct err *e)
 	    (int)len, text, remedy(text));
 }
 
+/* Asked here, because libpq 15 prints memory that was never written when its
+ * TLS library cannot open a file. */
+static int
+check_files(const struct pg_url *url, struct err *e)
+{
+	const char *files[PG_URL_FILES];
+
+	pg_url_files(url, files);
+	for (size_t i = 0; i < PG_URL_FILES; i++) {
+		int fd = files[i] == NULL
+			     ? -1
+			     : open(files[i], O_RDONLY | O_CLOEXEC);
+		if (files[i] != NULL && fd < 0) {
+			return err_set(e, CS_E_UNAVAILABLE,
+			    "DATABASE_UNAVAILABLE",
+			    "cannot read the file %s that TLS needs; correct "
+			    "sslrootcert, sslcert, sslkey or sslcrl in the URL",
+			    files[i]);
+		}
+		if (fd >= 0) {
+			(void)close(fd);
+		}
+	}
+	return 0;
+}
+
 /* The part that both ways to connect share: parse, connect, and wipe the
  * decoded password from the stack whatever came out. */
 static int
@@ -137,6 +203,9 @@ start(struct span text, const struct pg_session *session,
 	int r = pg_url_parse(text, &url, e);
 
 	*out = NULL;
+	if (r == 0) {
+		r = check_files(&url, e);
+	}
 	if (r == 0) {
 		pg_conninfo_build(&url, session, &info);
 		*out = connect(info.keywords, info.values, 0);

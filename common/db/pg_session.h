@@ -21,7 +21,7 @@ struct pg_session {
 	const char *application_name; /* unless the URL names one */
 };
 
-#define PG_SESSION_PARAMS (PG_URL_PARTS + 8)
+#define PG_SESSION_PARAMS (PG_URL_PARTS + 10)
 
 /* NULL-terminated arrays as libpq wants them; borrowed from the URL. */
 struct pg_conninfo {

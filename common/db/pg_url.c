@@ -23,9 +23,6 @@ static const char *const keywords[PG_URL_PARTS] = {
     [PG_URL_TARGET_SESSION_ATTRS] = "target_session_attrs",
 };
 
-static const char *const sslmodes[] = {
-    "disable", "allow", "prefer", "require", "verify-ca", "verify-full", NULL};
-
 static const char *const schemes[] = {"postgres://", "postgresql://", NULL};
 
 const char *
@@ -42,7 +39,7 @@ pg_url_is(struct span text)
 
 /* What libpq would accept, but we do not want to find out at run time. */
 static int
-check_parts(const struct pg_url *url, struct err *e)
+check_parts(struct pg_url *url, struct err *e)
 {
 	const char *host = url->part[PG_URL_HOST];
 
@@ -50,12 +47,7 @@ check_parts(const struct pg_url *url, struct err *e)
 		return err_set(e, CS_E_CONFIG, URL_REASON,
 		    "database URL: a list of hosts is not supported");
 	}
-	if (url->part[PG_URL_SSLMODE] != NULL &&
-	    !url_word_is_one_of(url->part[PG_URL_SSLMODE], sslmodes)) {
-		return err_set(e, CS_E_CONFIG, URL_REASON,
-		    "database URL: unknown sslmode");
-	}
-	return 0;
+	return url_take_tls(url->part[PG_URL_SSLMODE], host, &url->tls, e);
 }
 
 int
@@ -77,6 +69,20 @@ void
 pg_url_clear(struct pg_url *url)
 {
 	sodium_memzero(url, sizeof(*url));
+}
+
+void
+pg_url_files(const struct pg_url *url, const char *out[PG_URL_FILES])
+{
+	out[0] = url->part[PG_URL_SSLROOTCERT];
+	if (out[0] == NULL && url->tls >= TLS_VERIFY_CA) {
+		out[0] = URL_SYSTEM_CA;
+	} else if (url->tls <= TLS_NO_VERIFY) {
+		out[0] = NULL;
+	}
+	out[1] = url->part[PG_URL_SSLCERT];
+	out[2] = url->part[PG_URL_SSLKEY];
+	out[3] = url->part[PG_URL_SSLCRL];
 }
 
 void

@@ -35,6 +35,7 @@ enum pg_url_part {
 
 struct pg_url {
 	const char *part[PG_URL_PARTS]; /* NULL: not given; into text */
+	enum url_tls tls;
 	char text[PG_URL_MAX];
 };
 
@@ -49,6 +50,13 @@ int pg_url_parse(struct span text, struct pg_url *out, struct err *e);
 
 /* Overwrite everything, the password too. */
 void pg_url_clear(struct pg_url *url);
+
+/*
+ * The files that libpq will read, each NULL or borrowed from the URL: CA,
+ * certificate, key, revocations.
+ */
+#define PG_URL_FILES 4
+void pg_url_files(const struct pg_url *url, const char *out[PG_URL_FILES]);
 
 /* libpq's keyword of a part. */
 const char *pg_url_keyword(enum pg_url_part part);

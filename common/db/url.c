@@ -6,6 +6,9 @@
  */
 #include "common/db/url.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include "common/base/err.h"
 #include "common/base/str.h"
 
@@ -249,11 +252,47 @@ url_parse(struct span text, const char *const *schemes, struct url_fields *url,
 	return r != 0 ? r : check_parts(url, e);
 }
 
-bool
-url_word_is_one_of(const char *word, const char *const *words)
+/* What stays on this machine cannot be listened to on the way: a socket, or an
+ * address (and not a name that begins like one). */
+static bool
+is_this_machine(const char *host)
 {
-	while (*words != NULL && strcmp(word, *words) != 0) {
-		words++;
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (host == NULL || host[0] == '/' || strcmp(host, "localhost") == 0) {
+		return true;
 	}
-	return *words != NULL;
+	if (inet_pton(AF_INET, host, &v4) == 1) {
+		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+int
+url_take_tls(
+    const char *mode, const char *host, enum url_tls *out, struct err *e)
+{
+	static const char *const modes[] = {
+	    [TLS_DISABLE] = "disable",
+	    [TLS_PREFER] = "prefer",
+	    [TLS_NO_VERIFY] = "no-verify",
+	    [TLS_REQUIRE] = "require",
+	    [TLS_VERIFY_CA] = "verify-ca",
+	    [TLS_VERIFY_FULL] = "verify-full",
+	};
+
+	*out = is_this_machine(host) ? TLS_PREFER : TLS_VERIFY_FULL;
+	for (size_t i = 0; mode != NULL && i < sizeof(modes) / sizeof(modes[0]);
+	     i++) {
+		if (strcmp(mode, modes[i]) == 0) {
+			*out = (enum url_tls)i;
+			return 0;
+		}
+	}
+	return mode == NULL
+		   ? 0
+		   : err_set(e, CS_E_CONFIG, REASON,
+			 "database URL: sslmode must be disable, prefer, "
+			 "no-verify, require, verify-ca or verify-full");
 }

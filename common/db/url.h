@@ -45,7 +45,21 @@ bool url_is(struct span text, const char *const *schemes);
 int url_parse(struct span text, const char *const *schemes,
     struct url_fields *url, struct err *e);
 
-/* Is it in the list (NULL-terminated)? */
-bool url_word_is_one_of(const char *word, const char *const *words);
+/* How much TLS is asked for with sslmode, from least to most. */
+enum url_tls {
+	TLS_DISABLE,
+	TLS_PREFER,    /* if the server can; whose key it is is not asked */
+	TLS_NO_VERIFY, /* encrypted, to whomever: for disposable databases */
+	TLS_REQUIRE,   /* the same; verify-ca if sslrootcert is given */
+	TLS_VERIFY_CA,
+	TLS_VERIFY_FULL /* the default, except on the same machine */
+};
+
+/* Whom verification believes when the URL names nobody. */
+#define URL_SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
+
+/* What sslmode says, or when it is NULL the host. CS_E_CONFIG as above. */
+int url_take_tls(
+    const char *mode, const char *host, enum url_tls *out, struct err *e);
 
 #endif

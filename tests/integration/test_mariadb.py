@@ -244,53 +244,5 @@ class Quoting(OnMariadb):
         self.assertEqual(w.sql("SELECT status FROM invoices WHERE id = 'INV-3001'"), [("open",)])
 
 
-class Tls(OnMariadb):
-    def setUp(self):
-        self.w = self.workspace()
-        self.folder = self.server.path
-
-    def make_certificate(self):
-        """A server key and a certificate that only this test believes in."""
-        key, cert = (os.path.join(self.folder, n) for n in ("key.pem", "cert.pem"))
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
-                        "-days", "2", "-subj", "/CN=db", "-addext", "subjectAltName=IP:127.0.0.1"],
-                       check=True, capture_output=True)
-        os.chmod(self.folder, 0o755)
-        for name in (key, cert):
-            os.chmod(name, 0o644)
-        self.server.stop()
-        self.server.settings = ("ssl-key=" + key, "ssl-cert=" + cert)
-        self.server.start()
-        return cert
-
-    def reads(self, parameters):
-        url = "%s?%s" % (self.server.url("shop", "reader"), parameters)
-        with self.w.client(env={"SHOP_READ_URL": url}) as mcp:
-            return mcp.read("INV-3001")["ok"]
-
-    def applies(self, parameters):
-        url = "%s?%s" % (self.server.url("shop", "writer"), parameters)
-        identifier = self.w.approved()
-        self.w.wait_idle()
-        result = self.w.run("apply", identifier, "--json", env={"SHOP_WRITE_URL": url})
-        return '"applied"' in result.stdout
-
-    def test_only_the_servers_own_certificate_is_believed(self):
-        for mode, wanted in (("prefer", True), ("disable", True), ("require", False), ("no-verify", False),
-                             ("verify-full", False)):
-            with self.subTest(mode=mode, tls="no"):
-                self.assertEqual(self.reads("sslmode=" + mode), wanted)
-        cert = self.make_certificate()
-        for parameters, wanted in (
-                ("sslmode=prefer", True), ("sslmode=require", True), ("sslmode=no-verify", True),
-                ("sslmode=verify-ca", False), ("sslmode=verify-full", False),
-                ("sslmode=require&sslrootcert=/etc/ssl/certs/ca-certificates.crt", False),
-                ("sslmode=verify-ca&sslrootcert=" + cert, True), ("sslmode=verify-full&sslrootcert=" + cert, True)):
-            with self.subTest(parameters=parameters, tls="yes"):
-                self.assertEqual(self.reads(parameters), wanted)
-        self.assertFalse(self.applies("sslmode=verify-full"))
-        self.assertTrue(self.applies("sslmode=verify-full&sslrootcert=" + cert))
-
-
 if __name__ == "__main__":
     unittest.main()

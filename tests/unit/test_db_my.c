@@ -28,7 +28,7 @@ a_url_has_these_parts(void **state)
 	assert_string_equal(url.part[MY_URL_SSLROOTCERT], "/etc/ca.pem");
 	assert_int_equal(url.port, 6033);
 	assert_int_equal(url.connect_timeout_s, 7);
-	assert_int_equal(url.tls, MY_TLS_VERIFY_CA);
+	assert_int_equal(url.tls, TLS_VERIFY_CA);
 	my_url_clear(&url);
 	assert_null(url.part[MY_URL_PASSWORD]);
 }
@@ -38,21 +38,23 @@ a_server_elsewhere_is_verified_unless_the_url_says_otherwise(void **state)
 {
 	static const struct {
 		const char *url;
-		enum my_tls tls;
+		enum url_tls tls;
 	} rows[] = {
-	    {"mysql://u:p@db.example/app", MY_TLS_VERIFY_FULL},
-	    {"mysql://u:p@10.0.0.1/app", MY_TLS_VERIFY_FULL},
-	    {"mysql://u:p@localhost.example/app", MY_TLS_VERIFY_FULL},
-	    {"mysql://u:p@localhost/app", MY_TLS_PREFER},
-	    {"mysql://u:p@127.0.0.1/app", MY_TLS_PREFER},
-	    {"mysql://u:p@[::1]/app", MY_TLS_PREFER},
-	    {"mysql://u:p@/app", MY_TLS_PREFER},
-	    {"mysql://u:p@h/app?sslmode=disable", MY_TLS_DISABLE},
-	    {"mysql://u:p@h/app?sslmode=prefer", MY_TLS_PREFER},
-	    {"mysql://u:p@h/app?sslmode=require", MY_TLS_REQUIRE},
-	    {"mysql://u:p@h/app?sslmode=no-verify", MY_TLS_NO_VERIFY},
-	    {"mysql://u:p@localhost/app?sslmode=verify-full",
-		MY_TLS_VERIFY_FULL},
+	    {"mysql://u:p@db.example/app", TLS_VERIFY_FULL},
+	    {"mysql://u:p@10.0.0.1/app", TLS_VERIFY_FULL},
+	    {"mysql://u:p@localhost.example/app", TLS_VERIFY_FULL},
+	    {"mysql://u:p@localhost/app", TLS_PREFER},
+	    {"mysql://u:p@127.0.0.1.example/app", TLS_VERIFY_FULL},
+	    {"mysql://u:p@127.example/app", TLS_VERIFY_FULL},
+	    {"mysql://u:p@127.255.0.1/app", TLS_PREFER},
+	    {"mysql://u:p@127.0.0.1/app", TLS_PREFER},
+	    {"mysql://u:p@[::1]/app", TLS_PREFER},
+	    {"mysql://u:p@/app", TLS_PREFER},
+	    {"mysql://u:p@h/app?sslmode=disable", TLS_DISABLE},
+	    {"mysql://u:p@h/app?sslmode=prefer", TLS_PREFER},
+	    {"mysql://u:p@h/app?sslmode=require", TLS_REQUIRE},
+	    {"mysql://u:p@h/app?sslmode=no-verify", TLS_NO_VERIFY},
+	    {"mysql://u:p@localhost/app?sslmode=verify-full", TLS_VERIFY_FULL},
 	};
 	struct my_url url;
 

@@ -144,6 +144,49 @@ test_pg_conninfo(void **state)
 }
 
 static void
+test_pg_tls(void **state)
+{
+	static const char none[] = "/dev/null/none";
+	static const struct {
+		const char *url;
+		const char *mode;
+		const char *ca;
+	} rows[] = {
+	    {"postgres://u:p@db.example/app", "verify-full", URL_SYSTEM_CA},
+	    {"postgres://u:p@10.0.0.1/app", "verify-full", URL_SYSTEM_CA},
+	    {"postgres://u:p@127.example/app", "verify-full", URL_SYSTEM_CA},
+	    {"postgres://u:p@127.0.0.1/app", "prefer", none},
+	    {"postgres://u:p@[::1]/app", "prefer", none},
+	    {"postgres://u:p@localhost/app", "prefer", none},
+	    {"postgres://u:p@%2Frun%2Fpg/app", "prefer", none},
+	    {"postgres://u:p@h/app?sslmode=no-verify", "require", none},
+	    {"postgres://u:p@h/app?sslmode=no-verify&sslrootcert=/c", "require",
+		none},
+	    {"postgres://u:p@h/app?sslmode=require", "require", none},
+	    {"postgres://u:p@h/app?sslmode=require&sslrootcert=/c", "require",
+		"/c"},
+	    {"postgres://u:p@h/app?sslmode=verify-ca", "verify-ca",
+		URL_SYSTEM_CA},
+	};
+	struct pg_session session = {.application_name = "test"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pg_conninfo info;
+		struct pg_url url;
+
+		assert_int_equal(
+		    pg_url_parse(span_of(rows[i].url), &url, NULL), 0);
+		pg_conninfo_build(&url, &session, &info);
+		assert_string_equal(
+		    conninfo_value(&info, "sslmode"), rows[i].mode);
+		assert_string_equal(
+		    conninfo_value(&info, "sslrootcert"), rows[i].ca);
+		assert_string_equal(conninfo_value(&info, "sslcert"), none);
+	}
+}
+
+static void
 test_pg_values(void **state)
 {
 	static const struct {
@@ -324,6 +367,7 @@ main(void)
 	    cmocka_unit_test(test_pg_url_socket),
 	    cmocka_unit_test(test_pg_url_refused),
 	    cmocka_unit_test(test_pg_conninfo),
+	    cmocka_unit_test(test_pg_tls),
 	    cmocka_unit_test(test_pg_values),
 	    cmocka_unit_test(test_lite_url),
 	    cmocka_unit_test(test_lite_values),
