@@ -57,14 +57,21 @@ static const struct {
     {"reuse-port", "--reuse-port", false},
     {"auth-token-env", "--auth-token-env", true},
     {"auth-token-previous-env", "--auth-token-previous-env", true},
+    {"metrics-token-env", "--metrics-token-env", true},
     {"dev-no-auth", "--dev-no-auth", false},
     {"allowed-host", "--allowed-host", true},
     {"allowed-origin", "--allowed-origin", true},
     {"cors-origin", "--cors-origin", true},
     {"behind-tls-proxy", "--behind-tls-proxy", false},
+    {"tls-cert", "--tls-cert", true},
+    {"tls-key", "--tls-key", true},
+    {"tls-client-ca", "--tls-client-ca", true},
     {"max-connections", "--max-connections", true},
     {"max-per-identity", "--max-per-identity", true},
     {"request-timeout", "--request-timeout", true},
+    {"sessions", "--sessions", false},
+    {"socket", "--socket", true},
+    {"allow-uid", "--allow-uid", true},
 };
 
 static void
@@ -86,14 +93,24 @@ pass_on(struct argv_list *l, const struct args *a)
 	}
 }
 
+static const char *
+transport_of(const struct args *a)
+{
+	const char *transport = args_get(a, "transport");
+
+	return transport == NULL ? "stdio" : transport;
+}
+
 /* Names of variables whose values countersign-run hands to mcpd. */
 static void
 add_credentials(struct argv_list *l, const struct args *a)
 {
-	static const char *const flags[] = {"auth-token-previous-env"};
+	static const char *const flags[] = {
+	    "auth-token-previous-env", "metrics-token-env", "tls-key"};
 	const char *token = args_get(a, "auth-token-env");
 
-	if (!args_has(a, "dev-no-auth")) {
+	if (!args_has(a, "dev-no-auth") &&
+	    strcmp(transport_of(a), "unix") != 0) {
 		add(l, "--mcpd-credential",
 		    token != NULL ? token : DEFAULT_TOKEN);
 	}
@@ -102,14 +119,6 @@ add_credentials(struct argv_list *l, const struct args *a)
 			add(l, "--mcpd-credential", args_get(a, flags[i]));
 		}
 	}
-}
-
-static const char *
-transport_of(const struct args *a)
-{
-	const char *transport = args_get(a, "transport");
-
-	return transport == NULL ? "stdio" : transport;
 }
 
 /* Where it will be, on standard error; mcpd says when it is there. */
@@ -171,6 +180,9 @@ cmd_mcp_serve(const struct args *a, struct err *e)
 	if (!is_stdio) {
 		add(&l, "--no-stdio", NULL);
 		add_credentials(&l, a);
+		if (args_has(a, "tls-cert")) {
+			add(&l, "--forward-hangup", NULL);
+		}
 		announce(a, &c);
 	}
 	pass_on(&l, a);
@@ -199,4 +211,16 @@ int
 cmd_mcp_serve_streamable(const struct args *a, struct err *e)
 {
 	return serve_as(a, "streamable-http", e);
+}
+
+int
+cmd_mcp_serve_bridge(const struct args *a, struct err *e)
+{
+	static const char warning[] =
+	    "warning: serve-http is the JSON-RPC bridge of 0.1.1, kept for "
+	    "its callers; MCP clients want\n  countersign mcp serve "
+	    "--transport streamable-http\n";
+
+	(void)fd_write_all(STDERR_FILENO, warning, sizeof(warning) - 1, -1);
+	return serve_as(a, "json-rpc-http", e);
 }

@@ -1,11 +1,17 @@
 #include "mcpd/front.h"
 
+#include <libgen.h>
+#include <unistd.h>
+
 #include "common/base/err.h"
 #include "common/base/fdio.h"
 #include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/base/xalloc.h"
 #include "common/crypto/secret.h"
 #include "mcpd/transport/listener.h"
-#include "mcpd/transport/stdio.h"
+#include "mcpd/transport/stream.h"
+#include "mcpd/transport/tls.h"
 
 /* A service manager waits longer for a pipe's end than for a socket's. */
 #define DRAIN_STDIO_SECONDS  15
@@ -40,6 +46,8 @@ front_init(struct front *f, const struct options *o)
 		add_credential(f, o->token_name);
 		add_credential(f, o->previous_token_name);
 	}
+	add_credential(f, o->metrics_token_name);
+	add_credential(f, o->tls_key_name);
 }
 
 static const struct secret *
@@ -51,6 +59,64 @@ credential(const struct front *f, const char *name)
 		}
 	}
 	return NULL;
+}
+
+/* The metrics have a token of their own: a collector must not call tools. */
+static int
+take_metrics_token(struct front *f, bool is_local, struct err *e)
+{
+	const char *name = f->options->metrics_token_name;
+	const struct secret *token = credential(f, name);
+
+	if (name == NULL) {
+		return 0;
+	}
+	if (token == NULL) {
+		return err_set(e, CS_E_CONFIG, "HTTP_AUTH_TOKEN_MISSING",
+		    "%s is not set (--metrics-token-env)", name);
+	}
+	return bearer_add(&f->metrics_bearer, name, token, is_local, e);
+}
+
+/* The rules of Landlock are for inodes, and a new certificate is a new one: so
+ * the folder is opened, the one that the name leads to as well. */
+static void
+allow_folder_of(struct front *f, const char *path)
+{
+	char *real = realpath(path, NULL);
+	char *paths[] = {xstrdup(path), real};
+
+	for (size_t i = 0; i < 2 && paths[i] != NULL; i++) {
+		/* Kept for as long as the process lives. */
+		f->paths[f->path_count++] = (struct path_rule){
+		    xstrdup(dirname(paths[i])), PATH_RO}; // NOLINT
+		free(paths[i]);
+	}
+}
+
+static int
+open_tls(struct front *f, struct err *e)
+{
+	const struct options *o = f->options;
+	const struct secret *key = credential(f, o->tls_key_name);
+
+	if (o->tls_cert == NULL) {
+		return o->tls_key_name == NULL && o->tls_client_ca == NULL
+			   ? 0
+			   : err_set(e, CS_E_CONFIG, "TLS_INVALID",
+				 "--tls-cert is needed as well");
+	}
+	if (key == NULL) {
+		return err_set(e, CS_E_CONFIG, "TLS_INVALID",
+		    "--tls-key names the credential with the private key; %s "
+		    "is not set",
+		    o->tls_key_name == NULL ? "none" : o->tls_key_name);
+	}
+	allow_folder_of(f, o->tls_cert);
+	if (o->tls_client_ca != NULL) {
+		allow_folder_of(f, o->tls_client_ca);
+	}
+	return tls_new(o->tls_cert, key, o->tls_client_ca, &f->tls, e);
 }
 
 static int
@@ -120,6 +186,11 @@ fill_config(struct front *f, bool is_local)
 		is_local},
 	    .cors_origin = o->cors_origin,
 	    .bearer = &f->bearer,
+	    .metrics =
+		o->metrics_token_name != NULL ? &f->metrics_bearer : NULL,
+	    .is_bridge = o->transport == TRANSPORT_BRIDGE,
+	    .has_sessions = o->sessions,
+	    .tls = f->tls,
 	    .max_connections = o->max_connections,
 	    .max_per_identity = o->max_per_identity,
 	    .request_ms = o->request_timeout_s * 1000};
@@ -147,8 +218,43 @@ open_http(struct front *f, const struct startup *s, struct err *e)
 	if (rc == 0) {
 		rc = take_tokens(f, is_local, e);
 	}
+	if (rc == 0) {
+		rc = take_metrics_token(f, is_local, e);
+	}
+	if (rc == 0) {
+		rc = open_tls(f, e);
+	}
 	fill_config(f, is_local);
 	return rc;
+}
+
+/* Their uids are numbers by now: options.c has looked. */
+static int
+open_unix(struct front *f, const struct startup *s, struct err *e)
+{
+	const struct options *o = f->options;
+	const struct option_list *l = &o->allowed_uids;
+
+	f->uids = xcalloc(l->count + 1, sizeof(*f->uids));
+	for (size_t i = 0; i < l->count; i++) {
+		f->uids[i] = (uid_t)str_to_number(l->items[i], UINT32_MAX);
+	}
+	f->unix_config = (struct unix_config){.owner = geteuid(),
+	    .allowed = f->uids,
+	    .allowed_count = l->count,
+	    .max_clients = o->max_connections,
+	    .max_per_uid = o->max_per_identity};
+	f->listen_fd = listenfds_get(&s->listeners, "unix");
+	if (f->listen_fd >= 0) {
+		return fd_set_nonblocking(f->listen_fd) == 0
+			   ? 0
+			   : err_sys(e, "the inherited listener");
+	}
+	if (o->socket == NULL) {
+		return err_set(e, CS_E_INVALID, "USAGE",
+		    "--transport unix needs --socket PATH");
+	}
+	return listener_unix(o->socket, &f->listen_fd, e);
 }
 
 int
@@ -158,6 +264,8 @@ front_open(struct front *f, const struct startup *s, struct err *e)
 
 	if (is_http(f->options)) {
 		rc = open_http(f, s, e);
+	} else if (f->options->transport == TRANSPORT_UNIX) {
+		rc = open_unix(f, s, e);
 	}
 	credentials_clear(f->credentials, f->credential_count);
 	return rc;
@@ -166,7 +274,8 @@ front_open(struct front *f, const struct startup *s, struct err *e)
 bool
 front_needs_poll(const struct front *f)
 {
-	return f->options->transport == TRANSPORT_STDIO && stdio_needs_poll();
+	return f->options->transport == TRANSPORT_STDIO &&
+	       stream_needs_poll(STDIN_FILENO, STDOUT_FILENO);
 }
 
 static void
@@ -176,6 +285,13 @@ log_listening(const struct front *f)
 	struct buf where = BUF_INIT;
 
 	listener_describe(f->listen_fd, &where);
+	if (!is_http(o)) {
+		log_event(LOG_LEVEL_NOTICE, "listening",
+		    "socket=\"%s\" owner=%u", buf_text(&where),
+		    f->unix_config.owner);
+		buf_clear(&where);
+		return;
+	}
 	log_event(LOG_LEVEL_NOTICE, "listening",
 	    "url=%s://%s/mcp auth=\"%s%s\"",
 	    o->tls_cert != NULL ? "https" : "http", buf_text(&where),
@@ -192,8 +308,28 @@ front_start(struct front *f, struct event_base *base, struct server *server,
 		f->http = http_new(
 		    base, server, &f->http_config, f->listen_fd, finished, arg);
 		log_listening(f);
+	} else if (f->options->transport == TRANSPORT_UNIX) {
+		f->local = unix_new(
+		    base, server, &f->unix_config, f->listen_fd, finished, arg);
+		log_listening(f);
 	} else {
-		f->stdio = stdio_new(base, server, finished, arg);
+		f->stdio = stream_new(
+		    base, server, STDIN_FILENO, STDOUT_FILENO, finished, arg);
+	}
+}
+
+void
+front_reload(struct front *f)
+{
+	struct err e = {0};
+
+	if (f->tls == NULL) {
+		log_event(LOG_LEVEL_NOTICE, "reload", "nothing=to_do");
+	} else if (tls_reload(f->tls, &e) != 0) {
+		log_err(LOG_LEVEL_ERR, "reload_failed", &e);
+	} else {
+		log_event(LOG_LEVEL_NOTICE, "reloaded", "certificate=\"%s\"",
+		    f->options->tls_cert);
 	}
 }
 
@@ -203,8 +339,11 @@ front_drain(struct front *f)
 	if (f->http != NULL) {
 		http_drain(f->http);
 	}
+	if (f->local != NULL) {
+		unix_drain(f->local);
+	}
 	if (f->stdio != NULL) {
-		stdio_drain(f->stdio);
+		stream_drain(f->stdio);
 	}
 }
 
@@ -218,8 +357,12 @@ front_drain_seconds(const struct front *f)
 void
 front_clear(struct front *f)
 {
-	stdio_free(&f->stdio);
+	stream_free(&f->stdio);
+	unix_free(&f->local);
 	http_free(&f->http);
+	tls_free(&f->tls);
 	bearer_clear(&f->bearer);
+	bearer_clear(&f->metrics_bearer);
+	free(f->uids);
 	credentials_clear(f->credentials, f->credential_count);
 }

@@ -9,12 +9,15 @@
 #include "mcpd/auth/bearer.h"
 #include "mcpd/options.h"
 #include "mcpd/transport/http.h"
+#include "mcpd/transport/unix.h"
 
 struct event_base;
 struct server;
-struct stdio;
+struct stream;
+struct tls;
 
 #define FRONT_CREDENTIALS 4
+#define FRONT_PATHS       4
 
 struct front {
 	const struct options *options;
@@ -23,9 +26,18 @@ struct front {
 	size_t credential_count;
 	int listen_fd; /* -1: none */
 	struct bearer bearer;
+	struct bearer metrics_bearer;
+	struct tls *tls;
 	struct http_config http_config;
+	struct unix_config unix_config;
+	uid_t *uids; /* owned */
+	/* For startup_confine: where certificates are read again. */
+	struct path_rule paths[FRONT_PATHS];
+	size_t path_count;
+	/* One of these. */
 	struct http *http;
-	struct stdio *stdio;
+	struct unix_server *local;
+	struct stream *stdio;
 	void (*finished)(void *arg);
 	void *arg;
 };
@@ -50,6 +62,9 @@ bool front_needs_poll(const struct front *f);
  * front_drain; it must not free *f. */
 void front_start(struct front *f, struct event_base *base,
     struct server *server, void (*finished)(void *arg), void *arg);
+
+/* Read the certificates again; what does not fit is logged and not used. */
+void front_reload(struct front *f);
 
 /* Answer what was begun and finish; how long that may take. */
 void front_drain(struct front *f);

@@ -646,6 +646,13 @@ free_calls(struct call_list *list)
 	}
 }
 
+bool
+ledger_client_is_ready(const struct ledger_client *client)
+{
+	return client != NULL && client->greeted && !client->gone &&
+	       !client->stalled;
+}
+
 void
 ledger_client_free(struct ledger_client **client)
 {

@@ -43,6 +43,9 @@ struct ledger_waiter {
 struct ledger_client *ledger_client_new(struct event_base *base, int fd,
     const struct contract *c,
     void (*on_mismatch)(void *arg, const struct err *e), void *arg);
+/* Has it greeted us, and does it answer? */
+bool ledger_client_is_ready(const struct ledger_client *client);
+
 /* At exit only: waiters are not called. */
 void ledger_client_free(struct ledger_client **client);
 

@@ -38,9 +38,13 @@
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
 #include "mcpd/front.h"
+#include "mcpd/mcp/rate.h"
+#include "mcpd/metrics.h"
 #include "mcpd/options.h"
 #include "mcpd/server.h"
 #include "mcpd/sources.h"
+
+#define SIGNALS 3
 
 /* Everything that main built and release frees again. */
 struct daemon {
@@ -49,10 +53,11 @@ struct daemon {
 	struct contract *contract;
 	struct sources sources;
 	struct server server;
+	struct metrics metrics;
 	struct arena *arena; /* plans */
 	struct options options;
 	struct front front;
-	struct event *signals[2];
+	struct event *signals[SIGNALS];
 	struct event *liveness;
 	int exit_code;
 };
@@ -89,6 +94,10 @@ static void
 build_server(struct daemon *d)
 {
 	struct server *s = &d->server;
+	/* The bridge never had aliases. */
+	enum name_style style = d->options.transport == TRANSPORT_BRIDGE
+				    ? STYLE_CANONICAL
+				    : d->options.style;
 	int format;
 
 	cs_assert(d->contract != NULL);
@@ -98,8 +107,8 @@ build_server(struct daemon *d)
 	s->contract = d->contract;
 	s->mode = d->options.read_only ? MODE_READ_ONLY : d->contract->mode;
 	s->format = format == 2 ? &result_v2 : &result_v1;
-	s->tools = tools_new(d->contract,
-	    &(struct tools_options){s->mode, d->options.style, format == 2});
+	s->tools = tools_new(
+	    d->contract, &(struct tools_options){s->mode, style, format == 2});
 	context_resolve(&s->contexts, d->contract, lookup_env, &d->startup);
 	for (size_t i = 0; i < s->contexts.count; i++) {
 		if (s->contexts.items[i].refusal != NULL) {
@@ -110,6 +119,9 @@ build_server(struct daemon *d)
 	d->arena = arena_new();
 	s->plans = plans_build(d->contract, d->arena);
 	s->readers = d->sources.readers;
+	metrics_init(&d->metrics, d->contract);
+	s->metrics = &d->metrics;
+	s->rate = rate_new();
 }
 
 /* epoll cannot wait for files, which stdin is in tests and pipelines. */
@@ -135,13 +147,24 @@ static int
 confine(struct daemon *d, struct err *e)
 {
 	const struct sources *s = &d->sources;
-	struct confine c = {.paths = s->paths,
-	    .path_count = s->path_count,
+	const struct front *f = &d->front;
+	size_t count = s->path_count + f->path_count;
+	struct path_rule *paths = xcalloc(count + 1, sizeof(*paths));
+	struct confine c = {.paths = paths,
+	    .path_count = count,
+	    .accepts = f->listen_fd >= 0,
 	    .is_db_client = s->port_count > 0,
 	    .tcp_ports = s->ports,
 	    .tcp_port_count = s->port_count,
 	    .needs_unix_socket = s->needs_unix_socket};
-	int rc = startup_confine(&d->startup, &c, e);
+	int rc;
+
+	for (size_t i = 0; i < count; i++) {
+		paths[i] = i < s->path_count ? s->paths[i]
+					     : f->paths[i - s->path_count];
+	}
+	rc = startup_confine(&d->startup, &c, e);
+	free(paths);
 
 	/* Said in the log, too: who reads only that must not think that it
 	 * is whole. */
@@ -260,9 +283,15 @@ drain(struct daemon *d)
 static void
 on_signal(evutil_socket_t number, short what, void *arg)
 {
+	struct daemon *d = arg;
+
 	(void)what;
+	if (number == SIGHUP) {
+		front_reload(&d->front);
+		return;
+	}
 	log_event(LOG_LEVEL_NOTICE, "draining", "signal=%d", (int)number);
-	drain(arg);
+	drain(d);
 }
 
 /* The supervisor never writes here: readable means that it is gone, or closed
@@ -294,11 +323,11 @@ on_running(evutil_socket_t fd, short what, void *arg)
 static int
 serve(struct daemon *d, struct err *e)
 {
-	static const int numbers[] = {SIGTERM, SIGINT};
+	static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 	struct timeval soon = {0, 0};
 	int fd = startup_liveness_fd(&d->startup);
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < SIGNALS; i++) {
 		d->signals[i] = evsignal_new(d->base, numbers[i], on_signal, d);
 		event_add(d->signals[i], NULL);
 	}
@@ -347,10 +376,12 @@ release(struct daemon *d)
 	ledger_client_free(&d->server.ledger);
 	sources_clear(&d->sources);
 	tools_free(&d->server.tools);
+	rate_free(&d->server.rate);
+	metrics_clear(&d->metrics);
 	context_clear(&d->server.contexts);
 	server_clear(&d->server);
 	arena_free(&d->arena);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < SIGNALS; i++) {
 		if (d->signals[i] != NULL) {
 			event_free(d->signals[i]);
 		}

@@ -53,6 +53,9 @@ set_transport(struct options *o, const char *value)
 	    {"stdio", TRANSPORT_STDIO},
 	    {"streamable-http", TRANSPORT_HTTP},
 	    {"http", TRANSPORT_HTTP},
+	    {"json-rpc-http", TRANSPORT_BRIDGE},
+	    {"jsonrpc-http", TRANSPORT_BRIDGE},
+	    {"unix", TRANSPORT_UNIX},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -134,6 +137,20 @@ set_allowed_origins(struct options *o, const char *value)
 	return set_list(&o->allowed_origins, value);
 }
 
+static int
+set_allowed_uids(struct options *o, const char *value)
+{
+	int rc = set_list(&o->allowed_uids, value);
+
+	for (size_t i = 0; i < o->allowed_uids.count && rc == 0; i++) {
+		if (str_to_number(o->allowed_uids.items[i], UINT32_MAX - 1LL) <
+		    0) {
+			rc = CS_E_INVALID;
+		}
+	}
+	return rc;
+}
+
 enum option_kind {
 	OPTION_FLAG,
 	OPTION_TEXT,
@@ -160,14 +177,21 @@ static const struct option_row {
     {"--reuse-port", OPTION_FLAG, FIELD(reuse_port)},
     {"--auth-token-env", OPTION_NAME, FIELD(token_name)},
     {"--auth-token-previous-env", OPTION_NAME, FIELD(previous_token_name)},
+    {"--metrics-token-env", OPTION_NAME, FIELD(metrics_token_name)},
     {"--dev-no-auth", OPTION_FLAG, FIELD(dev_no_auth)},
     {"--allowed-host", OPTION_OTHER, 0, set_allowed_hosts},
     {"--allowed-origin", OPTION_OTHER, 0, set_allowed_origins},
     {"--cors-origin", OPTION_TEXT, FIELD(cors_origin)},
     {"--behind-tls-proxy", OPTION_FLAG, FIELD(behind_tls_proxy)},
+    {"--tls-cert", OPTION_TEXT, FIELD(tls_cert)},
+    {"--tls-key", OPTION_NAME, FIELD(tls_key_name)},
+    {"--tls-client-ca", OPTION_TEXT, FIELD(tls_client_ca)},
     {"--max-connections", OPTION_OTHER, 0, set_max_connections},
     {"--max-per-identity", OPTION_OTHER, 0, set_max_per_identity},
     {"--request-timeout", OPTION_OTHER, 0, set_request_timeout},
+    {"--sessions", OPTION_FLAG, FIELD(sessions)},
+    {"--socket", OPTION_TEXT, FIELD(socket)},
+    {"--allow-uid", OPTION_OTHER, 0, set_allowed_uids},
 #undef FIELD
 };
 

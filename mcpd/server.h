@@ -11,6 +11,9 @@
 #include "mcpd/mcp/tools.h"
 #include "mcpd/read/reader.h"
 
+struct metrics;
+struct rate;
+
 #define SPARE_ARENAS 32U
 
 struct server {
@@ -22,6 +25,8 @@ struct server {
 	struct plan *plans;      /* by capability index */
 	struct reader **readers; /* by source index; NULL: not configured */
 	struct ledger_client *ledger;
+	struct metrics *metrics; /* NULL: nobody counts */
+	struct rate *rate;       /* NULL: no limits */
 	/* Scratch: one reply is written at a time. */
 	struct buf line;
 	struct buf text;

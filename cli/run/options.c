@@ -12,7 +12,8 @@ const char run_usage[] =
     "           [--roles ledgerd,writerd,mcpd] [--libexec DIR]\n"
     "           [--check] [--check-reads] [--exit-idle] [--print-ready] "
     "[--accept-reduced-isolation]\n"
-    "           [--no-stdio] [--mcpd-credential NAME]... [--mcpd-arg ARG]...\n";
+    "           [--no-stdio] [--forward-hangup] [--mcpd-credential NAME]... "
+    "[--mcpd-arg ARG]...\n";
 
 static const char *const role_names[RUN_ROLES] = {
     [RUN_LEDGERD] = "ledgerd",
@@ -76,6 +77,8 @@ take_flag(struct run_options *o, const char *arg)
 		o->exit_idle = true;
 	} else if (strcmp(arg, "--print-ready") == 0) {
 		o->print_ready = true;
+	} else if (strcmp(arg, "--forward-hangup") == 0) {
+		o->forward_hangup = true;
 	} else if (strcmp(arg, "--no-stdio") == 0) {
 		o->no_stdio = true;
 	} else if (strcmp(arg, "--check") == 0) {

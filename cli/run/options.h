@@ -31,7 +31,8 @@ struct run_options {
 	bool check;
 	bool check_reads;
 	bool print_ready;
-	bool no_stdio; /* mcpd serves a socket; the terminal is not its */
+	bool forward_hangup; /* SIGHUP is for mcpd, not the end */
+	bool no_stdio;       /* mcpd serves a socket; the terminal is not its */
 	bool wants_help;
 	const char **mcpd_args; /* owned array of borrowed texts */
 	size_t mcpd_arg_count;

@@ -15,11 +15,18 @@
 /* Set by the handler, which only runs inside ppoll: signals are blocked
  * everywhere else, so none is lost between the test and the wait. */
 static volatile sig_atomic_t stop_requested;
+static volatile sig_atomic_t hangup_seen;
 
 static void
 on_stop_signal(int sig)
 {
 	stop_requested = sig;
+}
+
+static void
+on_hangup(int sig)
+{
+	hangup_seen = sig;
 }
 
 void
@@ -33,6 +40,10 @@ run_catch_signals(struct run *r)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		(void)sigaddset(&blocked, signals[i]);
 		(void)sigaction(signals[i], &sa, NULL);
+	}
+	if (r->options.forward_hangup) {
+		sa.sa_handler = on_hangup;
+		(void)sigaction(SIGHUP, &sa, NULL);
 	}
 	(void)sigprocmask(SIG_BLOCK, &blocked, &r->while_waiting); // NOLINT
 }
@@ -52,6 +63,10 @@ wait_any(struct run *r)
 		    errno != EINTR) {
 			log_event(LOG_LEVEL_ERR, "poll_failed", "error=\"%m\"");
 			return -1;
+		}
+		if (hangup_seen != 0) {
+			hangup_seen = 0;
+			child_signal(&r->children[RUN_MCPD], SIGHUP);
 		}
 		for (int i = 0; i < RUN_ROLES; i++) {
 			if (fds[i].fd >= 0 && fds[i].revents != 0) {

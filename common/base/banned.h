@@ -16,6 +16,7 @@
 #endif
 #ifdef CS_USES_OPENSSL_H /* it has parameters of these names */
 #include <openssl/evp.h>
+#include <openssl/ssl.h>
 #endif
 
 /* Fortified headers make these two macros for clang. */

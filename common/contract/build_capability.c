@@ -328,6 +328,22 @@ build_capability(const struct tree *t, const struct contract *c, uint32_t node,
 	}
 }
 
+/* Its own limit, else the default one. */
+static void
+build_rate(const struct tree *t, struct contract_capability *cap)
+{
+	uint32_t limits = tree_get(t, 0, "rate_limits");
+	uint32_t own = tree_find(
+	    t, tree_get(t, limits, "capabilities"), span_of(cap->name));
+
+	if (own == JSON_NONE) {
+		own = tree_get(t, limits, "default");
+	}
+	cap->rate = (struct contract_rate){
+	    .requests = build_count(t, own, "requests", 0),
+	    .window_s = build_count(t, own, "window_s", 0)};
+}
+
 struct contract_capability *
 contract_build_capabilities(const struct tree *t, struct contract *out)
 {
@@ -340,6 +356,7 @@ contract_build_capabilities(const struct tree *t, struct contract *out)
 		struct contract_capability *cap = &caps[out->capability_count];
 		cap->index = out->capability_count++;
 		build_capability(t, out, it.value, cap);
+		build_rate(t, cap);
 	}
 	return caps;
 }

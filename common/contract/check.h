@@ -58,6 +58,7 @@ void check_document(struct check *c);
 void check_http_auth(struct check *c);
 void check_cloud(struct check *c);
 void check_reviewers(struct check *c);
+void check_rate_limits(struct check *c);
 void check_executors(struct check *c);
 void check_capability(struct check *c, uint32_t capability);
 void check_proposal(struct check *c, uint32_t capability);

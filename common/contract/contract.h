@@ -140,6 +140,12 @@ enum version_advance {
 	ADVANCE_DATABASE_GENERATED, /* a trigger does */
 };
 
+/* How often one tenant may call a capability; requests 0: no limit. */
+struct contract_rate {
+	int64_t requests;
+	int64_t window_s;
+};
+
 struct contract_capability {
 	size_t index; /* position in contract.capabilities */
 	const char *name;
@@ -160,7 +166,8 @@ struct contract_capability {
 	const char *lookup_arg;
 	const char **visible_columns;
 	size_t visible_count;
-	int64_t max_rows; /* default 1 */
+	int64_t max_rows;          /* default 1 */
+	struct contract_rate rate; /* of rate_limits */
 	/* visible ∪ primary key ∪ tenant key ∪ conflict column, in order. */
 	const char **read_columns;
 	size_t read_count;

@@ -337,6 +337,95 @@ check_reviewers(struct check *c)
 	}
 }
 
+/* A year of seconds and a billion calls: beyond is a slip of the keyboard. */
+static bool
+is_limit_count(const struct tree *t, uint32_t node)
+{
+	int64_t value = 0;
+
+	return tree_is_positive(t, node) &&
+	       json_int64(json_raw(t->doc, node), &value) == 0 &&
+	       value <= 1000000000;
+}
+
+static bool
+is_limit_window(const struct tree *t, uint32_t node)
+{
+	int64_t value = 0;
+
+	return is_limit_count(t, node) &&
+	       json_int64(json_raw(t->doc, node), &value) == 0 &&
+	       value <= 31536000;
+}
+
+static void
+check_rate_limit(struct check *c, uint32_t limit)
+{
+	static const char *const known[] = {"requests", "window_s", NULL};
+	static const struct check_field fields[] = {
+	    {"requests", is_limit_count, "INVALID_RATE_LIMIT",
+		"requests must be a positive integer.", true},
+	    {"window_s", is_limit_window, "INVALID_RATE_LIMIT",
+		"window_s must be a number of seconds, at most a year.", true},
+	};
+
+	if (!tree_is_object(c->t, limit)) {
+		check_error(c, limit, NULL, "INVALID_RATE_LIMIT",
+		    "A limit is an object of requests and window_s.");
+		return;
+	}
+	check_keys(c, limit, known);
+	CHECK_FIELDS(c, limit, fields);
+}
+
+static bool
+is_capability(const struct tree *t, struct span name)
+{
+	struct tree_iter it = tree_each(t, tree_get(t, 0, "capabilities"));
+
+	while (tree_next(t, &it)) {
+		uint32_t own = tree_get(t, it.value, "name");
+
+		if (tree_is_string(t, own) &&
+		    span_equal(tree_text(t, own), name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A limit on a name that does not exist would be one that is not in force. */
+void
+check_rate_limits(struct check *c)
+{
+	static const char *const known[] = {"default", "capabilities", NULL};
+	uint32_t limits = tree_get(c->t, 0, "rate_limits");
+	uint32_t own = tree_get(c->t, limits, "capabilities");
+	struct tree_iter it = tree_each(c->t, own);
+
+	if (limits == JSON_NONE) {
+		return;
+	}
+	if (!tree_is_object(c->t, limits) ||
+	    (own != JSON_NONE && !tree_is_object(c->t, own))) {
+		check_error(c, 0, "rate_limits", "INVALID_RATE_LIMIT",
+		    "rate_limits must be an object of default and "
+		    "capabilities.");
+		return;
+	}
+	check_keys(c, limits, known);
+	if (tree_get(c->t, limits, "default") != JSON_NONE) {
+		check_rate_limit(c, tree_get(c->t, limits, "default"));
+	}
+	while (tree_next(c->t, &it)) {
+		check_rate_limit(c, it.value);
+		if (!is_capability(c->t, it.key)) {
+			check_error(c, it.value, NULL, "INVALID_RATE_LIMIT",
+			    "There is no capability of this name.");
+		}
+	}
+}
+
 static const char *const url_keys[] = {"url", "database_url", "databaseUrl",
     "read_url", "readUrl", "write_url", "writeUrl", "connection_string",
     "connectionString", NULL};

@@ -42,6 +42,8 @@ struct confine {
 	size_t tcp_port_count;
 	/* A database URL is a Unix socket: leaves a hole, so it is recorded. */
 	bool needs_unix_socket;
+	/* A listener was made or inherited: connections are accepted. */
+	bool accepts;
 };
 
 /* The read-only list behind is_db_client. */
@@ -62,7 +64,8 @@ int sandbox_landlock(enum proc_role role, const struct confine *c,
 
 /* Install the role's filter (seccomp_tables.c). After Landlock, which some
  * roles cannot call any more then. CS_E_UNSUPPORTED: no seccomp filters. */
-int sandbox_seccomp(enum proc_role role, bool needs_unix_socket, struct err *e);
+int sandbox_seccomp(
+    enum proc_role role, const struct confine *c, struct err *e);
 
 /* Append a degradation to a text as described above. */
 void sandbox_note(struct buf *missing, const char *text);

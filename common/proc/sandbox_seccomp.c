@@ -111,9 +111,9 @@ emit_prologue(struct program *p)
 }
 
 int
-sandbox_seccomp(enum proc_role role, bool needs_unix_socket, struct err *e)
+sandbox_seccomp(enum proc_role role, const struct confine *c, struct err *e)
 {
-	struct role_rules rules = seccomp_rules_of(role, needs_unix_socket);
+	struct role_rules rules = seccomp_rules_of(role, c);
 	struct program *p = xcalloc(1, sizeof(*p));
 
 	emit_prologue(p);

@@ -239,6 +239,12 @@ static const struct syscall_rule listen_rules[] = {
 };
 static const struct rule_table no_listen = TABLE(listen_rules);
 
+static const struct syscall_rule accept_rules[] = {
+    KILL(accept),
+    KILL(accept4),
+};
+static const struct rule_table no_accept = TABLE(accept_rules);
+
 /* What every C program does; the memory rules of tier 2 come before these. */
 static const struct syscall_rule basic_rules[] = {
     ALLOW(read),
@@ -395,10 +401,10 @@ static const struct syscall_rule store_rules[] = {
 static const struct rule_table store = TABLE(store_rules);
 
 struct role_rules
-seccomp_rules_of(enum proc_role role, bool needs_unix_socket)
+seccomp_rules_of(enum proc_role role, const struct confine *c)
 {
 	const struct rule_table *sockets =
-	    needs_unix_socket ? &inet_unix : &inet;
+	    c->needs_unix_socket ? &inet_unix : &inet;
 
 	/*
 	 * The order of tables is the order of rules. Daemons that never meet a
@@ -422,7 +428,8 @@ seccomp_rules_of(enum proc_role role, bool needs_unix_socket)
 		break;
 	}
 	return (struct role_rules){
-	    {&never, &signals, &soft, sockets, &no_listen},
+	    {&never, &signals, &soft, sockets, &no_listen,
+		c->accepts ? NULL : &no_accept},
 	    V_ALLOW,
 	};
 }

@@ -41,14 +41,16 @@ struct rule_table {
 	size_t count;
 };
 
-#define ROLE_TABLES_MAX 6
+#define ROLE_TABLES_MAX 7
 
 struct role_rules {
 	const struct rule_table *tables[ROLE_TABLES_MAX]; /* NULL ends */
 	enum verdict otherwise;
 };
 
-/* The rules of a role; `needs_unix_socket` lets it create AF_UNIX sockets. */
-struct role_rules seccomp_rules_of(enum proc_role role, bool needs_unix_socket);
+/* The rules of a role: of *c it depends on whether AF_UNIX sockets may be made
+ * and connections accepted. */
+struct role_rules seccomp_rules_of(
+    enum proc_role role, const struct confine *c);
 
 #endif

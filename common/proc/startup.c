@@ -308,7 +308,7 @@ startup_confine(struct startup *s, const struct confine *c, struct err *e)
 #ifdef SANITIZED
 		leak_check_is_off = true;
 #endif
-		rc = sandbox_seccomp(s->role, c->needs_unix_socket, &local);
+		rc = sandbox_seccomp(s->role, c, &local);
 		rc = judge(s, rc, &local);
 	}
 	if (rc != 0 && e != NULL) {

@@ -4,14 +4,17 @@
  * ledger cannot record, nothing is answered but that.
  */
 #include "common/base/arena.h"
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/base/xalloc.h"
 #include "common/contract/rules.h"
 #include "mcpd/mcp/dispatch.h"
+#include "mcpd/mcp/rate.h"
 #include "mcpd/mcp/standing.h"
 #include "mcpd/mcp/tasks.h"
+#include "mcpd/metrics.h"
 
 /* proto/messages.c: the longest tool name and message of a refusal. */
 #define TOOL_MAX    MSG_ID_MAX
@@ -27,6 +30,7 @@ struct call {
 	struct scalar_list args;
 	struct read_request read;
 	struct call_error error; /* to answer once it is recorded */
+	int64_t retry_after_ms;  /* of a rate limit */
 	struct call_result result;
 };
 
@@ -98,6 +102,29 @@ on_refusal_recorded(void *context, const struct ledger_reply *reply)
 	}
 }
 
+/* In tests there is nobody who counts. */
+static struct metrics_capability *
+numbers_of(const struct call *c)
+{
+	struct metrics *m = c->request->server->metrics;
+
+	return m == NULL || c->cap == NULL ? NULL
+					   : &m->capabilities[c->cap->index];
+}
+
+static void
+count_refusal(const struct call *c)
+{
+	struct metrics_capability *m = numbers_of(c);
+
+	if (m != NULL) {
+		m->refusals++;
+		m->rate_limited += c->retry_after_ms > 0 ? 1 : 0;
+	} else if (c->request->server->metrics != NULL) {
+		c->request->server->metrics->unknown_tools++;
+	}
+}
+
 /* Record the refusal; the answer leaves when it is stored. */
 static void
 refuse(struct call *c, const char *reason, const char *message)
@@ -115,6 +142,10 @@ refuse(struct call *c, const char *reason, const char *message)
 		text.len--;
 	}
 	c->error = error_for(reason, arena_span(r->arena, text));
+	if (c->retry_after_ms > 0) {
+		c->error.retry_after_ms = c->retry_after_ms;
+	}
+	count_refusal(c);
 	if (c->context != NULL) {
 		m.provenance = c->context->provenance;
 	}
@@ -194,7 +225,14 @@ check(struct call *c, struct err *e)
 		return err_set(e, CS_E_UNAVAILABLE, "SOURCE_CREDENTIAL_MISSING",
 		    "no credential");
 	}
-	return 0;
+	/* Last: only a call that would be made counts. */
+	if (s->rate != NULL) {
+		c->retry_after_ms = rate_take(
+		    s->rate, cap, c->context->tenant, clock_mono_ms());
+	}
+	return c->retry_after_ms > 0
+		   ? err_set(e, CS_E_DENIED, "RATE_LIMITED", "too often")
+		   : 0;
 }
 
 /* The id is the one in the row; the argument stands in if the key is NULL. */
@@ -267,6 +305,19 @@ store(struct call *c)
 	}
 }
 
+/* What readiness says of a source is what its last read found. */
+static void
+note_source(const struct call *c, const char *error)
+{
+	const struct server *s = c->request->server;
+
+	if (s->metrics != NULL) {
+		s->metrics
+		    ->source_failed[c->cap->source - s->contract->sources] =
+		    error != NULL && strcmp(error, "SOURCE_UNAVAILABLE") == 0;
+	}
+}
+
 /* The source has answered. From here on the call can no longer be taken
  * back, only its answer. */
 static void
@@ -275,6 +326,7 @@ on_read(struct read_request *read)
 	struct call *c = read->context;
 
 	c->request->on_cancel = NULL;
+	note_source(c, read->error);
 	if (read->error != NULL) {
 		refuse(c, read->error, "");
 	} else if (!plan_row_matches(
@@ -332,6 +384,9 @@ run(struct call *c, uint32_t arguments)
 		    arena_printf(c->request->arena, "Tool %.*s not found",
 			SPAN_ARGS(rpc_cut_text(c->tool, TOOL_MAX))));
 		return;
+	}
+	if (numbers_of(c) != NULL) {
+		numbers_of(c)->calls++;
 	}
 	c->context = context_of(c->request->session->contexts, c->cap->context);
 	if (!context_allows(c->request->session->contexts, c->cap)) {

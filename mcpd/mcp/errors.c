@@ -30,6 +30,9 @@ static const struct error_row rows[] = {
     {"PROPOSAL_NOT_FOUND", NULL, "NOT_FOUND_IN_TENANT", false,
 	"There is no such proposal in the trusted scope."},
     {"MCP_TOOL_NOT_FOUND", NULL, "CAPABILITY_NOT_FOUND", false, NULL},
+    {"RATE_LIMITED", NULL, "RATE_LIMITED", true,
+	"This tenant has called the capability as often as its contract "
+	"allows for now. Wait, then try again." UNCHANGED},
     {"PROPOSALS_DISABLED", NULL, "APPROVAL_REQUIRED", false,
 	"Proposals are disabled: this server is read-only." UNCHANGED},
     {"ARGUMENT_REQUIRED", NULL, INVALID, false, NULL},

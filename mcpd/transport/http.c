@@ -1,241 +1,28 @@
 /*
  * A request passes its gates in a fixed order: shape, Host, Origin, path,
- * identity, method, forms, shares. Only then is its body looked at. An exchange
- * lives from there until the session has nothing in flight, which may be after
- * the client has gone.
+ * identity, method, forms, session, share. Only then is its body worked on.
  */
 #include "mcpd/transport/http.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/event_struct.h>
-#include <event2/http.h>
 #include <event2/listener.h>
-#include <stdint.h>
 
-#include "common/base/log.h"
+#include "common/base/arena.h"
 #include "common/base/xalloc.h"
-#include "mcpd/mcp/session.h"
-#include "mcpd/transport/http_conn.h"
-#include "mcpd/transport/http_reply.h"
-#include "mcpd/transport/http_share.h"
+#include "mcpd/transport/bridge.h"
+#include "mcpd/transport/http_parts.h"
+#include "mcpd/transport/tls.h"
 
 #define BODY_MAX     ((size_t)1 << 20)
 #define PARSER_MAX   (64U << 10) /* head; what is over HTTP_HEAD_MAX gets 431 */
 #define IDLE_SECONDS 60
 #define DRAIN_MS     20
-/* While an answer is being made: what a client may send ahead. */
-#define AHEAD_MAX 65536U
 
 #define ALL_METHODS 0xffffU
 
-/* One POST on its way to an answer. */
-struct exchange {
-	LIST_ENTRY(exchange) link;
-	struct http *http;
-	struct evhttp_request *req; /* NULL: answered, or nobody there */
-	struct http_conn *conn;     /* as long as there is a request */
-	struct session session;
-	struct http_share *share;
-	enum http_form form;
-	bool busy;      /* inside the session: it must not go away */
-	bool streaming; /* events have begun */
-};
-
-struct http {
-	struct event_base *base;
-	struct server *server;
-	const struct http_config *config;
-	struct evhttp *evhttp;
-	struct evhttp_bound_socket *socket;
-	struct http_conns *conns;
-	struct http_shares *shares;
-	LIST_HEAD(, exchange) exchanges;
-	LIST_HEAD(, exchange) ended; /* to free in the next turn */
-	struct event reaper;
-	struct event drained;
-	bool draining;
-	bool finished;
-	void (*on_finished)(void *arg);
-	void *arg;
-};
-
-/* A request at the gates. */
-struct incoming {
-	struct http *http;
-	struct evhttp_request *req;
-	struct http_conn *conn;
-	struct http_head head;
-};
-
-/* ---- exchanges ------------------------------------------------------- */
-
-static struct bufferevent *
-wire_of(struct evhttp_request *req)
-{
-	return evhttp_connection_get_bufferevent(
-	    evhttp_request_get_connection(req));
-}
-
-/* The request goes back to evhttp, which answers and reads on. */
-static struct evhttp_request *
-take_request(struct exchange *x)
-{
-	struct evhttp_request *req = x->req;
-
-	x->req = NULL;
-	http_conn_watch(x->conn, NULL, NULL);
-	bufferevent_setwatermark(wire_of(req), EV_READ, 0, 0);
-	if (x->http->draining) {
-		http_add(req, "Connection", "close");
-	}
-	return req;
-}
-
-/* Freed in the next turn of the loop: our callers still look at it. */
-static void
-end_exchange(struct exchange *x)
-{
-	http_share_release(x->share);
-	x->share = NULL;
-	LIST_REMOVE(x, link);
-	LIST_INSERT_HEAD(&x->http->ended, x, link);
-	event_active(&x->http->reaper, EV_TIMEOUT, 0);
-}
-
-/* Nothing is worked on any more: say so if nothing was said. */
-static void
-check_ended(struct exchange *x)
-{
-	if (x->busy || x->session.in_flight > 0 || x->share == NULL) {
-		return;
-	}
-	if (x->req != NULL && x->streaming) {
-		evhttp_send_reply_end(take_request(x));
-	} else if (x->req != NULL) {
-		http_send(take_request(x), 202, "", span_of(""));
-	}
-	end_exchange(x);
-}
-
-static void
-reap(evutil_socket_t fd, short what, void *arg)
-{
-	struct http *http = arg;
-	struct exchange *x = NULL;
-
-	(void)fd;
-	(void)what;
-	while ((x = LIST_FIRST(&http->ended)) != NULL) {
-		LIST_REMOVE(x, link);
-		free(x);
-	}
-}
-
-static void
-on_session_ended(void *transport)
-{
-	check_ended(transport);
-}
-
-/* One event of a stream; JSON texts have no line ends in them. */
-static void
-send_event(struct exchange *x, struct span text)
-{
-	struct evbuffer *event = evbuffer_new();
-
-	if (event == NULL) {
-		return;
-	}
-	if (!x->streaming) {
-		x->streaming = true;
-		http_add(x->req, "Content-Type", TYPE_EVENTS);
-		http_add(x->req, "X-Accel-Buffering", "no");
-		evhttp_send_reply_start(x->req, 200, http_phrase(200));
-	}
-	(void)evbuffer_add_printf(event, "event: message\ndata: ");
-	(void)evbuffer_add(event, text.ptr, text.len);
-	(void)evbuffer_add(event, "\n\n", 2);
-	evhttp_send_reply_chunk(x->req, event);
-	evbuffer_free(event);
-}
-
-static void
-send_answer(void *transport, struct span text, int status)
-{
-	struct exchange *x = transport;
-
-	if (x->req == NULL) {
-		return;
-	}
-	if (x->form == HTTP_FORM_EVENTS && (x->streaming || status == 200)) {
-		send_event(x, text);
-	} else {
-		http_send(take_request(x), status, TYPE_JSON, text);
-	}
-}
-
-/* The client is gone. What it asked for is stopped where it may be, and what
- * is recorded stays recorded. */
-static void
-abandon(struct exchange *x)
-{
-	x->req = NULL;
-	x->busy = true;
-	session_abandon(&x->session);
-	x->busy = false;
-	check_ended(x);
-}
-
-static void
-on_wire_event(struct bufferevent *bev, short what, void *arg)
-{
-	struct exchange *x = arg;
-
-	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0) {
-		/* Takes the request with it, and tells on_gone first. */
-		evhttp_connection_free(evhttp_request_get_connection(x->req));
-	} else if ((what & BEV_EVENT_TIMEOUT) != 0) {
-		/* It waits for us, as it should. */
-		(void)bufferevent_enable(bev, EV_READ);
-	}
-}
-
-/* The connection goes away. evhttp has let go of the request when that was the
- * client's doing and events had begun. */
-static void
-on_gone(void *arg)
-{
-	struct exchange *x = arg;
-	struct evhttp_request *req = x->req;
-
-	abandon(x);
-	if (evhttp_request_get_connection(req) == NULL) {
-		evhttp_request_free(req);
-	}
-}
-
-/* evhttp stops reading while a request is worked on; we go on, to see the
- * client go. It puts its own callbacks back when it answers. */
-static void
-watch_client(struct exchange *x)
-{
-	struct bufferevent *bev = wire_of(x->req);
-
-	http_conn_watch(x->conn, on_gone, x);
-	bufferevent_setwatermark(bev, EV_READ, 0, AHEAD_MAX);
-	if (!x->streaming) {
-		bufferevent_setcb(bev, NULL, NULL, on_wire_event, x);
-	}
-	(void)bufferevent_enable(bev, EV_READ);
-}
-
-static struct span
-header_span(const char *value)
-{
-	return value == NULL ? (struct span){NULL, 0} : span_of(value);
-}
+#define SESSION_IDLE_MS (30 * 60 * 1000)
 
 /* The body as one piece; evhttp has checked its length. */
 static struct span
@@ -250,45 +37,11 @@ body_of(struct evhttp_request *req)
 	return (struct span){(const char *)evbuffer_pullup(in, -1), len};
 }
 
-static void
-begin_exchange(struct incoming *in, const struct auth_verdict *who,
-    struct http_share *share, enum http_form form)
-{
-	struct http *http = in->http;
-	const struct http_head *head = &in->head;
-	struct exchange *x = xcalloc(1, sizeof(*x));
-	struct http_headers headers = {.version = header_span(head->version),
-	    .method = header_span(head->method),
-	    .name = header_span(head->name)};
-
-	x->http = http;
-	x->req = in->req;
-	x->conn = in->conn;
-	x->share = share;
-	x->form = form;
-	LIST_INSERT_HEAD(&http->exchanges, x, link);
-	session_init(
-	    &x->session, http->server, send_answer, on_session_ended, x);
-	if (who->contexts != NULL) {
-		x->session.contexts = who->contexts;
-	}
-	/* mcp.md §1.6: who does not say speaks 2025-03-26. */
-	x->session.version = head->version == NULL
-				 ? MCP_2025_03_26
-				 : era_negotiate(headers.version);
-	x->busy = true;
-	session_receive(&x->session, body_of(in->req), &headers);
-	x->busy = false;
-	if (x->req != NULL && x->session.in_flight > 0) {
-		watch_client(x);
-	}
-	check_ended(x);
-}
-
-/* ---- gates ------------------------------------------------------------ */
-
-static const struct http_refusal not_found = {
-    .status = 404, .word = "not_found"};
+static const struct http_refusal no_session = {
+    .status = 404, .word = "session_not_found"};
+static const struct http_refusal needs_session = {
+    .status = 400, .word = "session_required"};
+const struct http_refusal http_not_found = {.status = 404, .word = "not_found"};
 static const struct http_refusal bad_method = {.status = 405,
     .word = "method_not_allowed",
     .header = "Allow",
@@ -351,35 +104,158 @@ screen(
 		   : &bad_origin;
 }
 
+void
+http_refuse_in(struct incoming *in, const struct http_refusal *why)
+{
+	metrics_count_status(in->http->server->metrics, why->status);
+	http_refuse(in->req, why);
+}
+
+/* Not let in: say how to. */
+void
+http_challenge_in(struct incoming *in, const struct auth_verdict *who)
+{
+	struct http_refusal refusal = {.status = who->status,
+	    .word = who->status == 401 ? "unauthorized" : "forbidden",
+	    .header = who->challenge != NULL ? "WWW-Authenticate" : NULL,
+	    .value = who->challenge};
+
+	http_refuse_in(in, &refusal);
+}
+
+/* Does the body begin a session, or need none? Only what the era says counts,
+ * so it is scanned before the session does it again. */
+static bool
+needs_session_id(struct incoming *in, struct span body)
+{
+	struct arena *a = arena_new();
+	struct http_headers headers = {
+	    .version = http_header_span(in->head.version)};
+	struct json_doc doc;
+	bool needs = false;
+
+	if (rpc_scan(&doc, body, a) != 0) {
+		needs = false; /* the session says what is wrong with it */
+	} else if (doc.nodes[0].type != JSON_OBJECT) {
+		needs = true; /* a batch, which never begins one */
+	} else {
+		uint32_t params = json_get_type(&doc, 0, "params", JSON_OBJECT);
+
+		needs = era_of(&doc, params, &headers) == ERA_LEGACY &&
+			!span_is(json_get_string(&doc, 0, "method", a),
+			    "initialize");
+	}
+	arena_free(&a);
+	return needs;
+}
+
+/* Sessions are for the handshake revisions; NULL: the request may go on. */
+static const struct http_refusal *
+check_session(
+    struct incoming *in, const struct auth_verdict *who, struct span body)
+{
+	struct http_sessions *sessions = in->http->sessions;
+	const char *id = in->head.session;
+
+	if (sessions == NULL || !needs_session_id(in, body)) {
+		return NULL;
+	}
+	if (id == NULL) {
+		return &needs_session;
+	}
+	return http_session_find(sessions, id, who->identity, &in->version)
+		   ? NULL
+		   : &no_session;
+}
+
+static void
+on_other_method(struct incoming *in, const struct auth_verdict *who)
+{
+	struct http_sessions *sessions = in->http->sessions;
+
+	if (sessions == NULL || in->head.session == NULL ||
+	    evhttp_request_get_command(in->req) != EVHTTP_REQ_DELETE) {
+		http_refuse_in(in, &bad_method);
+	} else if (http_session_close(
+		       sessions, in->head.session, who->identity)) {
+		http_send(in->req, 200, "", span_of(""));
+	} else {
+		http_refuse_in(in, &no_session);
+	}
+}
+
+/* Everything is in order: work on it. */
+static void
+accept_message(struct incoming *in, const struct auth_verdict *who,
+    enum http_form form, struct span body)
+{
+	struct http_share *share =
+	    http_share_take(in->http->shares, who->identity);
+
+	if (share == NULL) {
+		http_refuse_in(in, &too_many);
+	} else {
+		http_exchange_begin(in, who, share, form, body);
+	}
+}
+
+static void
+on_message(struct incoming *in, const struct auth_verdict *who)
+{
+	enum http_form form = http_form_of(in->head.accept);
+	struct span body = body_of(in->req);
+	const struct http_refusal *refusal = NULL;
+
+	if (!http_is_json(in->head.content_type)) {
+		refusal = &bad_type;
+	} else if (form == HTTP_FORM_NONE) {
+		refusal = &bad_accept;
+	} else {
+		refusal = check_session(in, who, body);
+	}
+	if (refusal != NULL) {
+		http_refuse_in(in, refusal);
+	} else {
+		accept_message(in, who, form, body);
+	}
+}
+
+/* The bridge takes any content type, and answers in one form. */
+static void
+on_bridge_message(struct incoming *in, const struct auth_verdict *who)
+{
+	const struct server *s = in->http->server;
+	struct buf text = BUF_INIT;
+	enum bridge_kind kind =
+	    bridge_translate(body_of(in->req), s->contract, s->mode, &text);
+
+	if (kind == BRIDGE_CALL) {
+		accept_message(in, who, HTTP_FORM_JSON, buf_as_span(&text));
+	} else {
+		http_send(in->req, kind == BRIDGE_REFUSED ? 400 : 200,
+		    TYPE_BRIDGE, buf_as_span(&text));
+	}
+	buf_clear(&text);
+}
+
 static void
 on_mcp(struct incoming *in)
 {
-	struct http *http = in->http;
-	struct evhttp_request *req = in->req;
-	const struct http_head *head = &in->head;
-	enum http_form form = http_form_of(head->accept);
+	bool is_post = evhttp_request_get_command(in->req) == EVHTTP_REQ_POST;
 	struct auth_verdict who;
-	struct http_share *share = NULL;
 
-	bearer_check(http->config->bearer, head->authorization, &who);
-	if (who.status != 200) {
-		struct http_refusal refusal = {.status = who.status,
-		    .word = who.status == 401 ? "unauthorized" : "forbidden",
-		    .header = "WWW-Authenticate",
-		    .value = who.challenge};
-
-		http_refuse(req, &refusal);
-	} else if (evhttp_request_get_command(req) != EVHTTP_REQ_POST) {
-		http_refuse(req, &bad_method);
-	} else if (!http_is_json(head->content_type)) {
-		http_refuse(req, &bad_type);
-	} else if (form == HTTP_FORM_NONE) {
-		http_refuse(req, &bad_accept);
-	} else if ((share = http_share_take(http->shares, who.identity)) ==
-		   NULL) {
-		http_refuse(req, &too_many);
+	in->version = MCP_2025_03_26;
+	bearer_check(in->http->config->bearer, in->head.authorization, &who);
+	if (in->http->config->is_bridge && !is_post) {
+		http_refuse_in(in, &bad_method);
+	} else if (who.status != 200) {
+		http_challenge_in(in, &who);
+	} else if (!is_post) {
+		on_other_method(in, &who);
+	} else if (in->http->config->is_bridge) {
+		on_bridge_message(in, &who);
 	} else {
-		begin_exchange(in, &who, share, form);
+		on_message(in, &who);
 	}
 }
 
@@ -388,6 +264,9 @@ static const struct {
 	void (*handle)(struct incoming *in);
 } routes[] = {
     {"/mcp", on_mcp},
+    {"/healthz", http_on_health},
+    {"/readyz", http_on_ready},
+    {"/metrics", http_on_metrics},
 };
 
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -429,7 +308,7 @@ on_request(struct evhttp_request *req, void *arg)
 	evhttp_request_set_on_complete_cb(req, on_answered, in.conn);
 	http_add_common(req, refusal == NULL ? cors : NULL);
 	if (refusal != NULL) {
-		http_refuse(req, refusal);
+		http_refuse_in(&in, refusal);
 		return;
 	}
 	if (cors != NULL &&
@@ -441,13 +320,11 @@ on_request(struct evhttp_request *req, void *arg)
 		i++;
 	}
 	if (i == ROUTES) {
-		http_refuse(req, &not_found);
+		http_refuse_in(&in, &http_not_found);
 	} else {
 		routes[i].handle(&in);
 	}
 }
-
-/* ---- the server ------------------------------------------------------- */
 
 /* evhttp takes a connection over: count it. */
 static struct bufferevent *
@@ -455,8 +332,11 @@ on_connection(struct event_base *base, void *arg)
 {
 	struct http *http = arg;
 	struct bufferevent *bev =
-	    bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	    http->config->tls != NULL
+		? tls_accept(http->config->tls, base)
+		: bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 
+	http->server->metrics->connections++;
 	if (bev != NULL) {
 		http_conns_add(http->conns, bev);
 	}
@@ -490,6 +370,9 @@ http_new(struct event_base *base, struct server *server,
 	http->on_finished = finished;
 	http->arg = arg;
 	http->shares = http_shares_new(config->max_per_identity);
+	if (config->has_sessions) {
+		http->sessions = http_sessions_new(SESSION_IDLE_MS);
+	}
 	http->evhttp = evhttp_new(base);
 	cs_assert(http->evhttp != NULL);
 	set_limits(http->evhttp);
@@ -502,7 +385,7 @@ http_new(struct event_base *base, struct server *server,
 	    base, listener, config->max_connections, config->request_ms);
 	evhttp_set_bevcb(http->evhttp, on_connection, http);
 	evhttp_set_gencb(http->evhttp, on_request, http);
-	event_assign(&http->reaper, base, -1, 0, reap, http);
+	http_exchanges_init(http);
 	return http;
 }
 
@@ -540,26 +423,19 @@ http_drain(struct http *http)
 void
 http_free(struct http **http)
 {
-	struct exchange *x = NULL;
-
 	if (*http == NULL) {
 		return;
 	}
 	if ((*http)->draining) {
 		event_del(&(*http)->drained);
 	}
-	event_del(&(*http)->reaper);
-	LIST_FOREACH (x, &(*http)->exchanges, link) {
-		x->session.abandoned = true;
-	}
+	http_exchanges_abandon(*http);
 	evhttp_free((*http)->evhttp);
 	http_conns_free(&(*http)->conns);
-	reap(-1, 0, *http);
-	while ((x = LIST_FIRST(&(*http)->exchanges)) != NULL) {
-		LIST_REMOVE(x, link);
-		free(x);
-	}
+	http_exchanges_clear(*http);
 	http_shares_free(&(*http)->shares);
+	http_sessions_free(&(*http)->sessions);
+	buf_clear(&(*http)->text);
 	free(*http);
 	*http = NULL;
 }

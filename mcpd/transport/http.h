@@ -13,12 +13,17 @@
 struct event_base;
 struct http;
 struct server;
+struct tls;
 
 struct http_config {
 	struct http_names hosts;
 	struct http_names origins;
 	const char *cors_origin; /* the one that browsers may call from */
 	const struct bearer *bearer;
+	const struct bearer *metrics; /* of /metrics; no token: no metrics */
+	bool is_bridge;               /* 0.1.1's JSON-RPC */
+	bool has_sessions;
+	struct tls *tls; /* NULL: plain */
 	unsigned max_connections;
 	unsigned max_per_identity; /* requests in flight */
 	unsigned request_ms;       /* for a whole request to arrive */

@@ -47,8 +47,9 @@ RULES = {
                   ["event2/", "libpq-fe.h", "mysql.h", "mariadb/",
                    "sqlite3.h"]),
     "mcpd/transport": (BASE + ["mcpd/", "common/crypto/secret.h",
+                               "common/contract/contract.h",
                                "common/proc/listenfds.h"],
-                       ["event2/", "openssl/"]),
+                       ["event2/", "openssl/", "sodium.h"]),
     # Holds the ledger and the signing key: no drivers, no HTTP.
     "ledgerd": (BASE + PROC + ["ledgerd/", "proto/", "common/contract/",
                                "common/crypto/", "common/token/"],

@@ -2,7 +2,7 @@
  * Reading stops while the client does not take its answers or too many calls
  * are in flight; so memory stays bounded however fast lines come in.
  */
-#include "mcpd/transport/stdio.h"
+#include "mcpd/transport/stream.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -21,9 +21,11 @@
 #define IN_FLIGHT_MAX  256U
 #define READ_CHUNK     65536U
 
-/* One client on the two descriptors, and the only one of this process. */
-struct stdio {
+/* One client: two pipes, or a socket twice. */
+struct stream {
 	struct session session;
+	int in_fd;
+	int out_fd;
 	struct event in_event;
 	struct event out_event;
 	struct buf in;
@@ -37,7 +39,7 @@ struct stdio {
 	void *arg;
 };
 
-static void take_lines(struct stdio *s);
+static void take_lines(struct stream *s);
 
 /* Pipes and sockets; anything else is read and written blocking. */
 static bool
@@ -50,14 +52,14 @@ is_waitable(int fd)
 }
 
 bool
-stdio_needs_poll(void)
+stream_needs_poll(int in_fd, int out_fd)
 {
-	return !is_waitable(STDIN_FILENO) || !is_waitable(STDOUT_FILENO);
+	return !is_waitable(in_fd) || !is_waitable(out_fd);
 }
 
 /* Done when nothing is read, worked on or left to write. */
 static void
-check_finished(struct stdio *s)
+check_finished(struct stream *s)
 {
 	if (s->finished || !s->ended || s->session.in_flight > 0 ||
 	    s->out.len > 0) {
@@ -69,22 +71,20 @@ check_finished(struct stdio *s)
 
 /* The client is gone: nobody is left to answer. */
 static void
-hang_up(struct stdio *s)
+hang_up(struct stream *s)
 {
 	s->ended = true;
 	event_del(&s->in_event);
 	event_del(&s->out_event);
 	buf_reset(&s->out);
 	/* Calls in flight end without an answer; what they recorded stays. */
-	if (!s->finished) {
-		s->finished = true;
-		s->on_finished(s->arg);
-	}
+	session_abandon(&s->session);
+	check_finished(s);
 }
 
 /* Stop or go on reading, whichever is due. */
 static void // NOLINTNEXTLINE(misc-no-recursion): `taking` ends it
-update_pause(struct stdio *s)
+update_pause(struct stream *s)
 {
 	bool full = s->out.len > OUT_HIGH_WATER ||
 		    s->session.in_flight >= IN_FLIGHT_MAX;
@@ -104,13 +104,13 @@ update_pause(struct stdio *s)
 
 /* Write what the client takes; the rest waits for its turn. */
 static void
-flush(struct stdio *s)
+flush(struct stream *s)
 {
 	size_t written = 0;
 
 	while (written < s->out.len) {
 		ssize_t n = write(
-		    STDOUT_FILENO, s->out.data + written, s->out.len - written);
+		    s->out_fd, s->out.data + written, s->out.len - written);
 
 		if (n < 0 && errno == EINTR) {
 			continue;
@@ -120,7 +120,8 @@ flush(struct stdio *s)
 			break;
 		}
 		if (n <= 0) {
-			log_event(LOG_LEVEL_NOTICE, "client_gone", "fd=1");
+			log_event(LOG_LEVEL_NOTICE, "client_gone", "fd=%d",
+			    s->out_fd);
 			hang_up(s);
 			return;
 		}
@@ -132,7 +133,7 @@ flush(struct stdio *s)
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)
 {
-	struct stdio *s = arg;
+	struct stream *s = arg;
 
 	(void)fd;
 	(void)what;
@@ -145,7 +146,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 static void
 send_line(void *transport, struct span text, int http_status)
 {
-	struct stdio *s = transport;
+	struct stream *s = transport;
 
 	(void)http_status;
 	if (s->finished) {
@@ -162,7 +163,7 @@ send_line(void *transport, struct span text, int http_status)
 static void
 on_request_ended(void *transport)
 {
-	struct stdio *s = transport;
+	struct stream *s = transport;
 
 	if (!s->taking) {
 		update_pause(s);
@@ -172,7 +173,7 @@ on_request_ended(void *transport)
 
 /* CRLF counts as a line end, blank lines as nothing. */
 static void
-take_line(struct stdio *s, struct span line)
+take_line(struct stream *s, struct span line)
 {
 	if (line.len > 0 && line.ptr[line.len - 1] == '\r') {
 		line.len--;
@@ -187,7 +188,7 @@ take_line(struct stdio *s, struct span line)
 
 /* Said as soon as it is certain, not when the line ends: it may never. */
 static void
-refuse_long_line(struct stdio *s)
+refuse_long_line(struct stream *s)
 {
 	session_refuse(&s->session, RPC_INVALID_REQUEST,
 	    "Invalid Request: a line may have 1 MiB");
@@ -195,7 +196,7 @@ refuse_long_line(struct stdio *s)
 
 /* The line that ends at `len`, or the tail of one that is thrown away. */
 static void
-end_line(struct stdio *s, struct span line)
+end_line(struct stream *s, struct span line)
 {
 	if (s->discarding) {
 		s->discarding = false;
@@ -208,7 +209,7 @@ end_line(struct stdio *s, struct span line)
 
 /* What is left is the beginning of a line. */
 static void
-keep_rest(struct stdio *s, size_t used)
+keep_rest(struct stream *s, size_t used)
 {
 	buf_consume(&s->in, used);
 	if (!s->discarding && s->in.len > LINE_MAX_BYTES) {
@@ -223,7 +224,7 @@ keep_rest(struct stdio *s, size_t used)
 /* Every whole line in the buffer. Answers that are ready at once come back
  * into this object while it runs, hence the flag. */
 static void // NOLINTNEXTLINE(misc-no-recursion): `taking` ends it
-take_lines(struct stdio *s)
+take_lines(struct stream *s)
 {
 	size_t used = 0;
 
@@ -266,7 +267,7 @@ take_lines(struct stdio *s)
 
 /* The last line may lack its newline. */
 static void
-end_of_input(struct stdio *s)
+end_of_input(struct stream *s)
 {
 	s->ended = true;
 	event_del(&s->in_event);
@@ -276,7 +277,7 @@ end_of_input(struct stdio *s)
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct stdio *s = arg;
+	struct stream *s = arg;
 	ssize_t n = 0;
 
 	(void)what;
@@ -292,13 +293,13 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	} else if (n == 0) {
 		end_of_input(s);
 	} else if (errno != EAGAIN && errno != EINTR) {
-		log_event(LOG_LEVEL_WARN, "stdin_failed", "errno=%d", errno);
+		log_event(LOG_LEVEL_WARN, "input_failed", "errno=%d", errno);
 		end_of_input(s);
 	}
 }
 
 void
-stdio_drain(struct stdio *s)
+stream_drain(struct stream *s)
 {
 	if (s->ended) {
 		return;
@@ -308,32 +309,33 @@ stdio_drain(struct stdio *s)
 	end_of_input(s);
 }
 
-struct stdio *
-stdio_new(struct event_base *base, struct server *server,
-    void (*finished)(void *arg), void *arg)
+struct stream *
+stream_new(struct event_base *base, struct server *server, int in_fd,
+    int out_fd, void (*finished)(void *arg), void *arg)
 {
-	struct stdio *s = xcalloc(1, sizeof(*s));
+	struct stream *s = xcalloc(1, sizeof(*s));
 
+	s->in_fd = in_fd;
+	s->out_fd = out_fd;
 	session_init(&s->session, server, send_line, on_request_ended, s);
 	s->on_finished = finished;
 	s->arg = arg;
 	/* A terminal is shared with others, who would not expect it. */
-	if (is_waitable(STDIN_FILENO)) {
-		(void)fd_set_nonblocking(STDIN_FILENO);
+	if (is_waitable(s->in_fd)) {
+		(void)fd_set_nonblocking(s->in_fd);
 	}
-	if (is_waitable(STDOUT_FILENO)) {
-		(void)fd_set_nonblocking(STDOUT_FILENO);
+	if (is_waitable(s->out_fd)) {
+		(void)fd_set_nonblocking(s->out_fd);
 	}
-	event_assign(&s->in_event, base, STDIN_FILENO, EV_READ | EV_PERSIST,
-	    on_readable, s);
 	event_assign(
-	    &s->out_event, base, STDOUT_FILENO, EV_WRITE, on_writable, s);
+	    &s->in_event, base, s->in_fd, EV_READ | EV_PERSIST, on_readable, s);
+	event_assign(&s->out_event, base, s->out_fd, EV_WRITE, on_writable, s);
 	event_add(&s->in_event, NULL);
 	return s;
 }
 
 void
-stdio_free(struct stdio **s)
+stream_free(struct stream **s)
 {
 	if (*s == NULL) {
 		return;
