@@ -85,13 +85,21 @@ cmd_writeback_migration(const struct args *a, struct err *e)
 	return CS_EXIT_OK;
 }
 
+/* Whose grants are printed, in one engine's spelling. */
+struct grants {
+	enum source_engine engine;
+	char quote;
+	const char *schema; /* of the receipt table */
+	const char *role;   /* as SQL spells it */
+};
+
 /* Append a quoted name unless it is in the list already. */
 static void
-add_name(struct buf *list, const char *name)
+add_name(struct buf *list, char quote, const char *name)
 {
 	struct buf quoted = BUF_INIT;
 
-	buf_printf(&quoted, "\"%s\"", name);
+	buf_printf(&quoted, "%c%s%c", quote, name, quote);
 	if (list->len == 0 ||
 	    memmem(list->data, list->len, quoted.data, quoted.len) == NULL) {
 		buf_puts(list, list->len > 0 ? ", " : "");
@@ -103,31 +111,35 @@ add_name(struct buf *list, const char *name)
 /* Only the columns that a writer of this capability reads, and those that it
  * may change. A row lock needs UPDATE on one of them, which there is. */
 static void
-grant_target(
-    struct view *v, const struct contract_capability *cap, const char *role)
+grant_target(struct view *v, const struct grants *g,
+    const struct contract_capability *cap)
 {
 	struct buf seen = BUF_INIT;
 	struct buf changed = BUF_INIT;
+	char q = g->quote;
 
 	for (size_t i = 0; i < cap->read_count; i++) {
-		add_name(&seen, cap->read_columns[i]);
+		add_name(&seen, q, cap->read_columns[i]);
 	}
 	for (size_t i = 0; i < cap->transition_count; i++) {
-		add_name(&seen, cap->transitions[i].from_column);
+		add_name(&seen, q, cap->transitions[i].from_column);
 	}
 	for (size_t i = 0; i < cap->patch_count; i++) {
-		add_name(&seen, cap->patch[i].column);
-		add_name(&changed, cap->patch[i].column);
+		add_name(&seen, q, cap->patch[i].column);
+		add_name(&changed, q, cap->patch[i].column);
 	}
 	if (cap->advance == ADVANCE_INTEGER_INCREMENT) {
-		add_name(&changed, cap->conflict_column);
+		add_name(&changed, q, cap->conflict_column);
 	}
 	view_print(v, "-- %s\n", cap->name);
-	view_print(
-	    v, "GRANT USAGE ON SCHEMA \"%s\" TO %s;\n", cap->schema, role);
+	if (g->engine == ENGINE_POSTGRES) {
+		view_print(v, "GRANT USAGE ON SCHEMA \"%s\" TO %s;\n",
+		    cap->schema, g->role);
+	}
 	view_print(v,
-	    "GRANT SELECT (%s), UPDATE (%s) ON \"%s\".\"%s\" TO %s;\n",
-	    buf_text(&seen), buf_text(&changed), cap->schema, cap->table, role);
+	    "GRANT SELECT (%s), UPDATE (%s) ON %c%s%c.%c%s%c TO %s;\n",
+	    buf_text(&seen), buf_text(&changed), q, cap->schema, q, q,
+	    cap->table, q, g->role);
 	buf_clear(&seen);
 	buf_clear(&changed);
 }
@@ -139,39 +151,87 @@ is_written_by_us(const struct contract_capability *cap)
 	return cap->kind == KIND_PROPOSAL && cap->handler == NULL;
 }
 
+/* Does any source of this engine keep receipts beside its data? */
+static bool
+wants_receipts(const struct contract *c, enum source_engine engine)
+{
+	for (size_t i = 0; c != NULL && i < c->source_count; i++) {
+		if (c->sources[i].engine == engine &&
+		    c->sources[i].receipts == RECEIPTS_LEDGER) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+grant_receipts(struct view *v, const struct grants *g)
+{
+	char q = g->quote;
+
+	if (g->engine == ENGINE_POSTGRES) {
+		view_print(v, "GRANT USAGE ON SCHEMA \"%s\" TO %s;\n",
+		    g->schema, g->role);
+	}
+	view_print(v,
+	    "GRANT SELECT, INSERT, UPDATE ON %s%c%s%c." RECEIPT_TABLE
+	    " TO %s;\n",
+	    g->engine == ENGINE_POSTGRES ? "TABLE " : "", q, g->schema, q,
+	    g->role);
+	if (g->engine == ENGINE_POSTGRES) {
+		view_print(v,
+		    "-- Only if the writer shall create that table itself:\n"
+		    "-- GRANT CREATE ON SCHEMA \"%s\" TO %s;\n",
+		    g->schema, g->role);
+	}
+}
+
 /* The receipt table first: without it a writer refuses to start a change.
  * Column grants follow only for a contract that was named. */
 static void
-grant_postgres(struct view *v, const struct contract *c, const char *schema,
-    const char *role)
+print_grants(struct view *v, const struct contract *c, const struct grants *g)
 {
-	schema = schema == NULL ? "public" : schema;
-	view_print(v, "GRANT USAGE ON SCHEMA \"%s\" TO %s;\n", schema, role);
-	view_print(v,
-	    "GRANT SELECT, INSERT, UPDATE ON TABLE \"%s\"." RECEIPT_TABLE
-	    " TO %s;\n",
-	    schema, role);
-	view_print(v,
-	    "-- Only if the writer shall create that table itself:\n"
-	    "-- GRANT CREATE ON SCHEMA \"%s\" TO %s;\n",
-	    schema, role);
+	if (wants_receipts(c, g->engine)) {
+		grant_receipts(v, g);
+	}
 	for (size_t i = 0; c != NULL && i < c->capability_count; i++) {
 		const struct contract_capability *cap = &c->capabilities[i];
-		if (is_written_by_us(cap) &&
-		    cap->source->engine == ENGINE_POSTGRES) {
-			grant_target(v, cap, role);
+		if (is_written_by_us(cap) && cap->source->engine == g->engine) {
+			grant_target(v, g, cap);
 		}
 	}
 }
 
-/* Accounts of MySQL have a host; the placeholder says so. */
+/* In one engine's words; accounts of MySQL have a host. */
 static void
-grant_mysql(struct view *v, const char *schema, const char *role)
+print_for(struct view *v, const struct contract *c, enum source_engine engine,
+    const char *schema, const char *role)
 {
-	view_print(v, "GRANT SELECT, INSERT, UPDATE ON `%s`." RECEIPT_TABLE,
-	    schema == NULL ? "<database_name>" : schema);
-	view_print(
-	    v, " TO '%s'@'%%';\n", role == NULL ? "<writer_user>" : role);
+	static const struct grants engines[] = {
+	    [ENGINE_POSTGRES] = {ENGINE_POSTGRES, '"', "public", NULL},
+	    [ENGINE_MYSQL] = {ENGINE_MYSQL, '`', "<database_name>", NULL},
+	};
+	struct grants g;
+	struct buf name = BUF_INIT;
+
+	if (engine == ENGINE_SQLITE) {
+		view_print(v, "-- SQLite has no roles: the writer's user needs "
+			      "the file and its folder, mode 0600 and 0700.\n");
+		return;
+	}
+	g = engines[engine];
+	g.schema = schema != NULL ? schema : g.schema;
+	if (engine == ENGINE_MYSQL) {
+		buf_printf(
+		    &name, "'%s'@'%%'", role != NULL ? role : "<writer_user>");
+	} else {
+		const char *q = role != NULL ? "\"" : "";
+		buf_printf(&name, "%s%s%s", q,
+		    role != NULL ? role : ROLE_PLACEHOLDER, q);
+	}
+	g.role = buf_text(&name);
+	print_grants(v, c, &g);
+	buf_clear(&name);
 }
 
 /* The contract is only read when it is named: its grants come too. */
@@ -182,7 +242,6 @@ cmd_writeback_grants(const struct args *a, struct err *e)
 	const char *schema = NULL;
 	const char *role = NULL;
 	struct contract *c = NULL;
-	struct buf quoted = BUF_INIT;
 	struct view v = {0};
 	int rc = engine_of(a, &engine, e);
 
@@ -194,19 +253,8 @@ cmd_writeback_grants(const struct args *a, struct err *e)
 	    (rc = contract_load(args_get(a, "config"), &c, e)) != 0) {
 		return rc;
 	}
-	buf_printf(&quoted, "\"%s\"", role == NULL ? "" : role);
-	if (engine == ENGINE_POSTGRES) {
-		grant_postgres(&v, c, schema,
-		    role == NULL ? ROLE_PLACEHOLDER : buf_text(&quoted));
-	} else if (engine == ENGINE_MYSQL) {
-		grant_mysql(&v, schema, role);
-	} else {
-		view_print(&v,
-		    "-- SQLite has no roles: the writer's user needs "
-		    "the file and its folder, mode 0600 and 0700.\n");
-	}
+	print_for(&v, c, engine, schema, role);
 	view_flush(&v);
-	buf_clear(&quoted);
 	contract_free(&c);
 	return CS_EXIT_OK;
 }

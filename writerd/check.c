@@ -3,6 +3,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/contract/finding.h"
+#include "writerd/posture.h"
 #include "writerd/source_receipt.h"
 
 #define GRANTS "countersign writeback grants"
@@ -12,6 +13,7 @@ struct checker {
 	struct arena *arena;
 	struct buf *out;
 	bool all_ok;
+	unsigned excess; /* findings about the role */
 };
 
 static void
@@ -19,12 +21,6 @@ put(struct checker *c, const struct finding *f)
 {
 	finding_put(c->out, f);
 	c->all_ok = c->all_ok && f->code == NULL;
-}
-
-static bool
-is_written(const struct contract_capability *cap)
-{
-	return cap->kind == KIND_PROPOSAL && cap->handler == NULL;
 }
 
 /* A change set with the capability's patch columns and no row. */
@@ -96,114 +92,37 @@ probe_receipts(struct checker *c, struct db *db, const struct stmt_plan *plan,
 	return rc;
 }
 
-/* What a role of PostgreSQL can do beyond the contract, and how to mend it:
- * %t is the table, %w what the answer holds, %r the role. */
-static const struct {
-	const char *code;
-	const char *detail;
-	const char *remedy;
-} excesses[] = {
-    {"ROLE_BYPASSES_RLS", "no row security holds for %w",
-	"ALTER ROLE %r NOBYPASSRLS;"},
-    {"ROLE_OWNS_TABLE", "the role may act as the table's owner %w",
-	"ALTER TABLE %t OWNER TO <another role>;"},
-    {"TABLE_PRIVILEGE_NOT_REVIEWED", "the role has %w on the table",
-	"REVOKE %w ON %t FROM %r;"},
-    {"COLUMN_PRIVILEGE_NOT_REVIEWED", "the role may change %w",
-	"REVOKE UPDATE ON %t FROM %r; then " GRANTS},
-};
-
-#define EXCESSES (sizeof(excesses) / sizeof(excesses[0]))
-
-/* $1 schema, $2 table, $3 the columns that the contract lets it change. */
-static const char excess_query[] =
-    "SELECT CASE WHEN r.rolbypassrls THEN quote_ident(r.rolname) END,"
-    " CASE WHEN pg_has_role(r.oid, c.relowner, 'USAGE')"
-    " THEN quote_ident(pg_get_userbyid(c.relowner)) END,"
-    " (SELECT string_agg(p, ', ') FROM"
-    " unnest('{INSERT,DELETE,TRUNCATE,TRIGGER}'::text[]) p"
-    " WHERE has_table_privilege(c.oid, p)),"
-    " (SELECT string_agg(quote_ident(a.attname), ', ')"
-    " FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid"
-    " AND a.attnum > 0 AND NOT a.attisdropped"
-    " AND has_column_privilege(c.oid, a.attnum, 'UPDATE')"
-    " AND a.attname::text <> ALL ($3::text[])), quote_ident(r.rolname)"
-    " FROM pg_catalog.pg_class c"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,"
-    " pg_catalog.pg_roles r WHERE n.nspname = $1::text"
-    " AND c.relname = $2::text AND r.rolname = current_user";
-
-/* All that this contract changes in the table, as an array of PostgreSQL. */
-static struct span
-reviewed_columns(const struct contract *c,
-    const struct contract_capability *cap, struct arena *a)
-{
-	struct buf list = BUF_INIT;
-	struct span copy;
-
-	for (size_t i = 0; i < c->capability_count; i++) {
-		const struct contract_capability *o = &c->capabilities[i];
-		if (!is_written(o) || o->source != cap->source ||
-		    strcmp(o->schema, cap->schema) != 0 ||
-		    strcmp(o->table, cap->table) != 0) {
-			continue;
-		}
-		for (size_t k = 0; k < o->patch_count; k++) {
-			buf_printf(&list, ",%s", o->patch[k].column);
-		}
-		if (o->advance == ADVANCE_INTEGER_INCREMENT) {
-			buf_printf(&list, ",%s", o->conflict_column);
-		}
-	}
-	copy = span_of(
-	    arena_printf(a, "{%s}", list.len > 0 ? buf_text(&list) + 1 : ""));
-	buf_clear(&list);
-	return copy;
-}
-
 static void
-put_excess(struct checker *c, const struct contract_capability *cap,
-    const struct db_result *answer, size_t i)
+put_posture(void *context, const struct posture_finding *f)
 {
-	const char *table =
-	    arena_printf(c->arena, "\"%s\".\"%s\"", cap->schema, cap->table);
-	const struct named_scalar words[] = {
-	    {span_of("t"), {SCALAR_TEXT, span_of(table)}},
-	    {span_of("w"), answer->values[i]},
-	    {span_of("r"), answer->values[EXCESSES]}};
+	struct checker *c = context;
 
-	put(c, &(struct finding){cap->name, "posture", excesses[i].code,
-		   finding_text(c->arena, excesses[i].detail, words, 3),
-		   finding_text(c->arena, excesses[i].remedy, words, 3)});
+	put(c, &(struct finding){
+		   f->subject, "posture", f->code, f->detail, f->remedy});
+	c->excess++;
 }
 
+/* What the role could do beyond the contract. */
 static void
 check_posture(
-    struct checker *c, struct db *db, const struct contract_capability *cap)
+    struct checker *c, struct db *db, const struct contract_source *source)
 {
-	const struct scalar params[] = {{SCALAR_TEXT, span_of(cap->schema)},
-	    {SCALAR_TEXT, span_of(cap->table)},
-	    {SCALAR_TEXT,
-		reviewed_columns(c->sources->contract, cap, c->arena)}};
-	struct db_result answer;
+	struct finding f = {.subject = source->name, .check = "posture"};
 	struct err e = {0};
-	size_t found = 0;
 
-	if (db->ops->query(db, excess_query,
-		(struct db_params){.items = params, .count = 3}, c->arena,
-		&answer, &e) != 0 ||
-	    answer.rows != 1) {
-		return; /* The target's own check says what is wrong. */
+	c->excess = 0;
+	if (posture_check(&(struct posture_question){.db = db,
+			      .contract = c->sources->contract,
+			      .source = source,
+			      .fn = put_posture,
+			      .context = c},
+		c->arena, &e) != 0) {
+		f.code = err_reason(&e);
+		f.detail = e.msg;
+		f.remedy = GRANTS;
 	}
-	for (size_t i = 0; i < EXCESSES; i++) {
-		if (answer.values[i].kind != SCALAR_NULL) {
-			put_excess(c, cap, &answer, i);
-			found++;
-		}
-	}
-	if (found == 0) {
-		put(c,
-		    &(struct finding){cap->name, "posture", NULL, NULL, NULL});
+	if (f.code != NULL || c->excess == 0) {
+		put(c, &f);
 	}
 }
 
@@ -261,9 +180,6 @@ check_capability(
 		rc = probe_target(c, db, cap, &plan, &e);
 	}
 	put_step(c, cap->name, "target", rc, &e);
-	if (cap->source->engine == ENGINE_POSTGRES) {
-		check_posture(c, db, cap);
-	}
 }
 
 static void
@@ -277,7 +193,7 @@ check_source(struct checker *c, const struct contract_source *source)
 	for (size_t i = 0; i < contract->capability_count; i++) {
 		const struct contract_capability *cap =
 		    &contract->capabilities[i];
-		if (cap->source != source || !is_written(cap)) {
+		if (cap->source != source || !posture_is_written(cap)) {
 			continue;
 		}
 		if (db == NULL) {
@@ -286,7 +202,10 @@ check_source(struct checker *c, const struct contract_source *source)
 			if (rc != 0) {
 				return;
 			}
-			check_receipts(c, db, cap);
+			check_posture(c, db, source);
+			if (source->receipts == RECEIPTS_SOURCE_DB) {
+				check_receipts(c, db, cap);
+			}
 		}
 		check_capability(c, db, cap);
 	}
@@ -295,7 +214,10 @@ check_source(struct checker *c, const struct contract_source *source)
 bool
 check_sources(struct sources *s, struct arena *a, struct buf *out)
 {
-	struct checker c = {s, a, out, true};
+	struct checker c = {
+	    .sources = s, .arena = a, .out = out, .all_ok = true};
+
+	s->only_looks = true;
 
 	for (size_t i = 0; i < s->contract->source_count; i++) {
 		check_source(&c, &s->contract->sources[i]);

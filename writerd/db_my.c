@@ -3,6 +3,8 @@
  * statements only. The server types a parameter by its value and not by its
  * column, so the types of the locked row are kept for the UPDATE that follows.
  */
+#include <poll.h>
+
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/xalloc.h"
@@ -231,7 +233,7 @@ my_db_query(struct db *db, const char *sql, struct db_params params,
 	if (self->lost) {
 		return my_failure(self, 0, e);
 	}
-	if (params.count > 0) {
+	if (params.count > 0 || strncmp(sql, "SELECT", 6) == 0) {
 		return run_prepared(self, sql, params, a, out, e);
 	}
 	return run_text(self, sql) == 0
@@ -285,10 +287,22 @@ my_db_rollback(struct db *db)
 	}
 }
 
+/* Nothing comes on an idle connection but its end. */
+static bool
+is_quiet(MYSQL *my)
+{
+	struct pollfd p = {
+	    .fd = mysql_get_socket(my), .events = POLLIN | POLLRDHUP};
+
+	return poll(&p, 1, 0) == 0;
+}
+
 static bool
 my_db_is_alive(struct db *db)
 {
-	return !self_of(db)->lost && !is_in_transaction(self_of(db));
+	struct db_my *self = self_of(db);
+
+	return !self->lost && !is_in_transaction(self) && is_quiet(self->my);
 }
 
 static void

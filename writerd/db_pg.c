@@ -34,24 +34,6 @@ conn_of(struct db *db)
 	return self_of(db)->conn;
 }
 
-/* For a superuser no grant is a limit, so a mistake of ours would be none. */
-static int
-check_posture(PGconn *conn, const struct contract_source *source, struct err *e)
-{
-	if (!pg_is_superuser(conn)) {
-		return 0;
-	}
-	if (source->accept_writer_posture) {
-		log_event(LOG_LEVEL_WARN, "writer_is_superuser",
-		    "source=\"%s\" accepted=\"writer_posture\"", source->name);
-		return 0;
-	}
-	return err_set(e, CS_E_DENIED, "ROLE_IS_SUPERUSER",
-	    "the writer's role of source %s is a superuser: make a role of its "
-	    "own, or ALTER ROLE ... NOSUPERUSER",
-	    source->name);
-}
-
 static int
 pg_db_open(const struct contract_source *source, struct span url,
     struct db **out, struct err *e)
@@ -70,12 +52,6 @@ pg_db_open(const struct contract_source *source, struct span url,
 		if (e != NULL) {
 			e->reason = "DATABASE_UNAVAILABLE";
 		}
-		return rc;
-	}
-	rc = check_posture(db->conn, source, e);
-	if (rc != 0) {
-		pg_close(&db->conn);
-		free(db);
 		return rc;
 	}
 	db->db.ops = &db_pg_ops;

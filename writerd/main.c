@@ -23,9 +23,11 @@
 #include <unistd.h>
 
 #include "common/base/arena.h"
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
 #include "common/base/log.h"
+#include "common/base/str.h"
 #include "common/crypto/digest.h"
 #include "common/proc/startup.h"
 #include "writerd/check.h"
@@ -35,10 +37,11 @@
 #define CLAIM_WAIT_MS 30000U
 /* Of a writer that was started for one command. */
 #define CLAIM_WAIT_IDLE_MS 2000U
+#define POSTURE_S          300
 
 static const char usage[] =
     "usage: writerd --config FILE --key FILE --ledger-fd N [--user NAME]\n"
-    "               [--exit-idle]\n"
+    "               [--exit-idle] [--posture-seconds N]\n"
     "       writerd --config FILE --check [--user NAME]\n";
 
 static volatile sig_atomic_t stop_requested;
@@ -68,6 +71,7 @@ catch_signals(struct ledger_link *link)
 
 struct options {
 	const char *key;
+	int64_t posture_s; /* how often the roles are looked at */
 	bool exit_idle;
 	bool check; /* look at the databases, print, and end */
 };
@@ -85,6 +89,10 @@ parse_options(const struct startup *s, int argc, char **argv,
 			out->check = true;
 		} else if (strcmp(argv[i], "--key") == 0 && i + 1 < argc) {
 			out->key = argv[++i];
+		} else if (strcmp(argv[i], "--posture-seconds") == 0 &&
+			   i + 1 < argc) {
+			out->posture_s = str_to_number(argv[++i], 86400);
+			known = out->posture_s > 0;
 		} else {
 			known = false;
 		}
@@ -96,19 +104,36 @@ parse_options(const struct startup *s, int argc, char **argv,
 	return err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
 }
 
-static int
-serve(struct work *w, struct ledger_link *link, bool exit_idle, struct err *e)
+/* Look at the roles when it is time: before the first job, and then between
+ * two of them. */
+static void
+look_when_due(struct work *w, int64_t every_s, int64_t *next_ms)
 {
-	uint32_t wait_ms = exit_idle ? CLAIM_WAIT_IDLE_MS : CLAIM_WAIT_MS;
+	if (clock_mono_ms() >= *next_ms) {
+		sources_look(w->sources);
+		*next_ms = clock_mono_ms() + every_s * 1000;
+	}
+}
+
+static int
+serve(struct work *w, struct ledger_link *link, const struct options *o,
+    struct err *e)
+{
+	int64_t patience_ms = o->exit_idle ? CLAIM_WAIT_IDLE_MS : CLAIM_WAIT_MS;
+	uint32_t wait_ms =
+	    (uint32_t)(o->posture_s * 1000 < patience_ms ? o->posture_s * 1000
+							 : patience_ms);
+	int64_t next_look_ms = 0;
 	struct arena *a = arena_new();
 	int rc = 0;
 
 	while (rc == 0 && !stop_requested) {
 		struct msg_job m;
 		arena_reset(a);
+		look_when_due(w, o->posture_s, &next_look_ms);
 		rc = ledger_claim(link, wait_ms, a, &m, e);
 		if (rc == CS_E_NOT_FOUND) {
-			rc = exit_idle ? CS_E_EOF : 0;
+			rc = o->exit_idle ? CS_E_EOF : 0;
 			continue;
 		}
 		if (rc == 0) {
@@ -180,7 +205,8 @@ int
 main(int argc, char **argv)
 {
 	struct writer w = {
-	    .startup = {.role = PROC_WRITERD, .program = "writerd"}};
+	    .startup = {.role = PROC_WRITERD, .program = "writerd"},
+	    .options = {.posture_s = POSTURE_S}};
 	struct arena *a = arena_new();
 	struct err e = {0};
 	int rc;
@@ -200,7 +226,7 @@ main(int argc, char **argv)
 	    .link = &w.link,
 	    .runner_id = w.runner_id != NULL ? w.runner_id : "local_runner"};
 	rc = w.options.check ? check(&w.sources, a, &e)
-			     : serve(&w.work, &w.link, w.options.exit_idle, &e);
+			     : serve(&w.work, &w.link, &w.options, &e);
 	if (rc < 0) {
 		log_err(LOG_LEVEL_ERR, "stopped", &e);
 	}

@@ -2,12 +2,14 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/base/log.h"
 #include "common/base/path.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/secret.h"
 #include "common/db/lite.h"
 #include "common/db/my_url.h"
 #include "common/db/pg_url.h"
+#include "writerd/posture.h"
 
 const struct db_ops *
 db_ops_of(enum source_engine engine)
@@ -196,6 +198,11 @@ sources_connect(struct sources *s, const struct contract_source *source,
 			    source->name);
 		}
 		rc = secret_with(s->credentials[at].value, open_db, &o);
+		if (rc == 0 && !s->only_looks &&
+		    (rc = posture_refuse(
+			 s->open[index], s->contract, source, e)) != 0) {
+			sources_release(s, source, true);
+		}
 	}
 	*out = s->open[index];
 	return rc;
@@ -210,6 +217,40 @@ sources_release(
 	if (*db != NULL && (always || !(*db)->ops->is_alive(*db))) {
 		(*db)->ops->close(*db);
 		*db = NULL;
+	}
+}
+
+static bool
+has_writes(const struct contract *c, const struct contract_source *source)
+{
+	for (size_t i = 0; i < c->capability_count; i++) {
+		if (c->capabilities[i].source == source &&
+		    posture_is_written(&c->capabilities[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+sources_look(struct sources *s)
+{
+	for (size_t i = 0; i < s->contract->source_count; i++) {
+		const struct contract_source *source = &s->contract->sources[i];
+		struct db *db = NULL;
+		struct err e = {0};
+
+		if (!has_writes(s->contract, source)) {
+			continue;
+		}
+		s->only_looks = true;
+		if (sources_connect(s, source, &db, &e) != 0) {
+			log_err(LOG_LEVEL_WARN, "writer_posture_not_known", &e);
+		} else {
+			bool usable = posture_log(db, s->contract, source);
+			sources_release(s, source, !usable);
+		}
+		s->only_looks = false;
 	}
 }
 

@@ -14,6 +14,7 @@ struct sources {
 	struct credential *credentials;
 	size_t credential_count;
 	struct db **open; /* by source index; NULL: not connected */
+	bool only_looks;  /* also at roles that are not used to write */
 };
 
 /* Name the credentials that the contract asks for; values come later. */
@@ -26,7 +27,7 @@ int sources_confine(const struct sources *s, struct arena *a,
 /*
  * A connection to the source, kept or new. DATABASE_UNAVAILABLE, or
  * WRITE_CREDENTIAL_MISSING (CS_E_CONFIG) when this process was not given the
- * URL.
+ * URL. A role that no grant limits is refused (posture.h).
  */
 int sources_connect(struct sources *s, const struct contract_source *source,
     struct db **out, struct err *e);
@@ -34,6 +35,10 @@ int sources_connect(struct sources *s, const struct contract_source *source,
 /* Throw the connection away if it cannot be used again, or if `always`. */
 void sources_release(
     struct sources *s, const struct contract_source *source, bool always);
+
+/* Log what each role could do beyond the contract, and let go of connections
+ * whose role may not be used any more. */
+void sources_look(struct sources *s);
 
 void sources_clear(struct sources *s);
 

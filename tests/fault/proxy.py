@@ -1,4 +1,4 @@
-"""A TCP proxy that counts the messages of the PostgreSQL protocol in both
+"""A TCP proxy that counts the messages of a database's protocol in both
 directions, and does something at the N-th one: close before it, close after
 it, let nothing through any more, or hold it until its sender has given up."""
 import contextlib
@@ -11,11 +11,10 @@ import time
 SSL_REQUEST = 80877103
 
 
-class Direction:
+class PostgresDirection:
     """Bytes of one direction, cut into messages."""
 
     def __init__(self, from_client):
-        self.from_client = from_client
         self.data = b""
         self.untyped = from_client  # The start-up packet has no type byte.
         self.bare = False           # The answer to an SSLRequest is one byte.
@@ -34,6 +33,30 @@ class Direction:
         message, self.data = self.data[:size], self.data[size:]
         return message
 
+    def forwarded(self, message, other):
+        """The start-up packet decides what comes next in both directions."""
+        if self.untyped:
+            asks_ssl = struct.unpack(">I", message[4:8])[0] == SSL_REQUEST
+            other.bare = asks_ssl
+            self.untyped = asks_ssl
+
+
+class MariadbDirection:
+    """Packets: three bytes of length, a number, and so many bytes."""
+
+    def __init__(self, _):
+        self.data = b""
+
+    def next(self):
+        size = 4 + int.from_bytes(self.data[:3], "little")
+        if len(self.data) < 4 or len(self.data) < size:
+            return None
+        message, self.data = self.data[:size], self.data[size:]
+        return message
+
+    def forwarded(self, message, other):
+        """Nothing depends on it."""
+
 
 class Link(threading.Thread):
     """One client, one connection to the server."""
@@ -44,7 +67,7 @@ class Link(threading.Thread):
         self.client = client
         self.server = None
         self.silent = False
-        self.up, self.down = Direction(True), Direction(False)
+        self.up, self.down = proxy.direction(True), proxy.direction(False)
 
     def run(self):
         with contextlib.suppress(OSError):
@@ -58,7 +81,8 @@ class Link(threading.Thread):
     def turn(self):
         sockets = [s for s in (self.client, self.server) if s.fileno() >= 0]
         for ready in select.select(sockets, [], [], 60)[0]:
-            direction, to = (self.up, self.server) if ready is self.client else (self.down, self.client)
+            up = ready is self.client
+            direction, to = (self.up, self.server) if up else (self.down, self.client)
             data = ready.recv(65536)
             if not data:
                 return False
@@ -66,16 +90,14 @@ class Link(threading.Thread):
                 continue
             direction.data += data
             while (message := direction.next()) is not None:
-                if not self.forward(direction, to, message):
+                if not self.forward(up, to, message):
                     return False
         return True
 
-    def forward(self, direction, to, message):
-        if direction.untyped:
-            asks_ssl = struct.unpack(">I", message[4:8])[0] == SSL_REQUEST
-            self.down.bare = asks_ssl
-            direction.untyped = asks_ssl
-        action = self.proxy.count(direction.from_client, message)
+    def forward(self, up, to, message):
+        direction, other = (self.up, self.down) if up else (self.down, self.up)
+        direction.forwarded(message, other)
+        action = self.proxy.count(up, message)
         if action == "before" or self.silent:
             return False
         if action == "silence":
@@ -123,9 +145,10 @@ class Link(threading.Thread):
 
 
 class Proxy(threading.Thread):
-    def __init__(self, target):
+    def __init__(self, target, direction=PostgresDirection):
         super().__init__(daemon=True)
         self.target = target
+        self.direction = direction
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]

@@ -98,18 +98,19 @@ class OnPostgres(unittest.TestCase):
         w.env["SHOP_WRITE_URL"] = self.server.url("shop", "plain")
         found = self.findings(w, 1)
         self.assertEqual(set(found), {("shop", "connection", None), ("shop", "receipt-table", "RECEIPT_TABLE_MISSING"),
-                                      (name, "target", "TRANSACTION_FAILED"), (name, "posture", None)})
+                                      (name, "target", "TRANSACTION_FAILED"), ("shop", "posture", None)})
         self.printed(w, "migration", "postgres")
         self.printed(w, "grants", "postgres", "--role", "plain")
         self.assertEqual(set(self.findings(w, 0)), {("shop", "connection", None), ("shop", "receipt-table", None),
-                                                    (name, "target", None), (name, "posture", None)})
+                                                    (name, "target", None), ("shop", "posture", None)})
         w.sql("GRANT DELETE, UPDATE (status) ON invoices TO plain")
         w.sql("ALTER ROLE plain BYPASSRLS")
         found = self.findings(w, 1)
         self.assertEqual(found[(name, "posture", "TABLE_PRIVILEGE_NOT_REVIEWED")],
                          'REVOKE DELETE ON "public"."invoices" FROM plain;')
-        for code in ("TABLE_PRIVILEGE_NOT_REVIEWED", "COLUMN_PRIVILEGE_NOT_REVIEWED", "ROLE_BYPASSES_RLS"):
-            w.sql(found[(name, "posture", code)].partition(";")[0])
+        for subject, code in ((name, "TABLE_PRIVILEGE_NOT_REVIEWED"), (name, "COLUMN_PRIVILEGE_NOT_REVIEWED"),
+                              ("shop", "ROLE_BYPASSES_RLS")):
+            w.sql(found[(subject, "posture", code)].partition(";")[0])
         self.printed(w, "grants", "postgres", "--role", "plain")
         self.assertTrue(all(code is None for _, _, code in self.findings(w, 0)))
         self.assertEqual(w.sql("SELECT count(*) FROM synapsor_writeback_receipts"), [("0",)])
