@@ -63,8 +63,8 @@ def version(w, invoice):
 
 
 @contextlib.contextmanager
-def locked(w, invoice):
-    """Somebody else's transaction holds the row (SQLite: the file)."""
+def locked(w, invoice, at_end=""):
+    """Somebody else's transaction holds the row (SQLite: the file); `at_end` it does this."""
     if w.engine == "sqlite":
         with contextlib.closing(sqlite3.connect(w.source, timeout=10, isolation_level=None)) as db:
             db.execute("BEGIN IMMEDIATE")
@@ -78,6 +78,7 @@ def locked(w, invoice):
         while "locked" not in session.stdout.readline():
             pass
         yield
+        session.stdin.write(at_end + "\n")
     finally:
         session.stdin.close()
         session.wait(20)
