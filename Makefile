@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 DEMO_FLAGS ?=
 
-.PHONY: all release asan test bench fuzz lint format demo install clean
+.PHONY: all release asan test bench soak fuzz lint format demo install clean
 
 all: release
 
@@ -22,6 +22,11 @@ test: release asan
 
 bench: release
 	@tests/bench/run.py build/release
+
+# Restless HTTP clients for five minutes; `make test` has twenty seconds of it.
+soak: release
+	@SOAK_SECONDS=300 CS_BIN=$(CURDIR)/build/release/bin \
+		python3 -m unittest tests/soak/test_soak.py
 
 FUZZ_SECONDS ?= 60
 fuzz:

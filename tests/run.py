@@ -69,7 +69,7 @@ def cases():
     yield ("boundary", "run", [PYTHON, "tests/boundary/test_run.py", os.path.join(ASAN, "bin/countersign-run"),
                                os.path.join(tests, "fake"), os.path.join(tests, "attacker")], count_lines, {})
     for suite, folder in (("boundary", "tests/boundary"), ("integration", "tests/integration"),
-                          ("fault", "tests/fault"), ("conformance", "tests/conformance")):
+                          ("fault", "tests/fault"), ("soak", "tests/soak"), ("conformance", "tests/conformance")):
         for name in sorted(os.listdir(os.path.join(ROOT, folder))):
             if name.startswith("test_") and name.endswith(".py") and name != "test_run.py":
                 yield (suite, name, [PYTHON, "-W", "ignore", "-m", "unittest", "-b", os.path.join(folder, name)],
@@ -78,10 +78,11 @@ def cases():
     yield "lint", "lint", ["tests/lint.sh"], count_lines, {}
     yield "fuzz", "fuzz", ["make", "fuzz", "FUZZ_SECONDS=%s" % os.environ.get("FUZZ_SECONDS", "10")], count_lines, {}
     yield "bench", "bench", [PYTHON, "tests/bench/run.py", RELEASE, "--quick"], count_exit, {}
+    yield "bench", "http", [PYTHON, "tests/bench/run_http.py", RELEASE, "--quick"], count_exit, {}
 
 
 def main():
-    wanted = sys.argv[1:] or ["unit", "linkage", "boundary", "integration", "fault"] + (
+    wanted = sys.argv[1:] or ["unit", "linkage", "boundary", "integration", "fault", "soak"] + (
         ["conformance", "lint", "fuzz", "bench"] if os.environ.get("CI") else [])
     passed = failed = 0
     for suite, name, command, count, env in cases():

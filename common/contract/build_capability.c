@@ -339,9 +339,8 @@ build_rate(const struct tree *t, struct contract_capability *cap)
 	if (own == JSON_NONE) {
 		own = tree_get(t, limits, "default");
 	}
-	cap->rate = (struct contract_rate){
-	    .requests = build_count(t, own, "requests", 0),
-	    .window_s = build_count(t, own, "window_s", 0)};
+	cap->rate_requests = build_count(t, own, "requests", 0);
+	cap->rate_window_s = build_count(t, own, "window_s", 0);
 }
 
 struct contract_capability *

@@ -140,18 +140,11 @@ enum version_advance {
 	ADVANCE_DATABASE_GENERATED, /* a trigger does */
 };
 
-/* How often one tenant may call a capability; requests 0: no limit. */
-struct contract_rate {
-	int64_t requests;
-	int64_t window_s;
-};
-
 struct contract_capability {
 	size_t index; /* position in contract.capabilities */
 	const char *name;
 	enum capability_kind kind;
-	const char *description;  /* NULL if none */
-	const char *returns_hint; /* NULL if none */
+	const char *description, *returns_hint; /* NULL if none */
 	const struct contract_source *source;
 	const struct contract_context *context; /* never NULL once valid */
 	const char *executor; /* "sql_update" unless another is named */
@@ -166,8 +159,9 @@ struct contract_capability {
 	const char *lookup_arg;
 	const char **visible_columns;
 	size_t visible_count;
-	int64_t max_rows;          /* default 1 */
-	struct contract_rate rate; /* of rate_limits */
+	int64_t max_rows;      /* default 1 */
+	int64_t rate_requests; /* of a tenant, in each window; 0: no limit */
+	int64_t rate_window_s;
 	/* visible ∪ primary key ∪ tenant key ∪ conflict column, in order. */
 	const char **read_columns;
 	size_t read_count;

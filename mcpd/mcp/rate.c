@@ -74,11 +74,11 @@ int64_t
 rate_take(struct rate *rate, const struct contract_capability *cap,
     struct span tenant, int64_t now_ms)
 {
-	int64_t window_ms = cap->rate.window_s * 1000;
+	int64_t window_ms = cap->rate_window_s * 1000;
 	uint8_t key[DIGEST_LEN];
 	struct row *row = NULL;
 
-	if (cap->rate.requests == 0) {
+	if (cap->rate_requests == 0) {
 		return 0;
 	}
 	key_of(cap, tenant, key);
@@ -87,7 +87,7 @@ rate_take(struct rate *rate, const struct contract_capability *cap,
 		row->began_ms = now_ms;
 		row->count = 0;
 	}
-	if (row->count >= cap->rate.requests) {
+	if (row->count >= cap->rate_requests) {
 		return row->began_ms + window_ms - now_ms;
 	}
 	row->count++;

@@ -8,6 +8,9 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "common/base/arena.h"
 #include "common/base/xalloc.h"
@@ -22,7 +25,7 @@
 
 #define ALL_METHODS 0xffffU
 
-#define SESSION_IDLE_MS (30 * 60 * 1000)
+#define SESSION_IDLE_MS (30 * 60 * 1000LL)
 
 /* The body as one piece; evhttp has checked its length. */
 static struct span
@@ -356,6 +359,17 @@ set_limits(struct evhttp *evhttp)
 	(void)evhttp_set_flags(evhttp, EVHTTP_SERVER_LINGERING_CLOSE);
 }
 
+/* Accepted sockets inherit it. TLS writes head and body as two records, and
+ * without it the second one waits for the client's delayed acknowledgement. A
+ * Unix socket has nothing of the kind. */
+static void
+send_at_once(int fd)
+{
+	int on = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 struct http *
 http_new(struct event_base *base, struct server *server,
     const struct http_config *config, int fd, void (*finished)(void *arg),
@@ -376,6 +390,7 @@ http_new(struct event_base *base, struct server *server,
 	http->evhttp = evhttp_new(base);
 	cs_assert(http->evhttp != NULL);
 	set_limits(http->evhttp);
+	send_at_once(fd);
 	listener = evconnlistener_new(base, NULL, NULL,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	cs_assert(listener != NULL);
@@ -407,7 +422,7 @@ check_drained(evutil_socket_t fd, short what, void *arg)
 void
 http_drain(struct http *http)
 {
-	struct timeval period = {0, DRAIN_MS * 1000};
+	struct timeval period = {0, DRAIN_MS * 1000L};
 
 	if (http->draining) {
 		return;

@@ -186,7 +186,7 @@ http_conns_new(struct event_base *base, struct evconnlistener *listener,
     unsigned max, unsigned request_ms)
 {
 	struct http_conns *conns = xcalloc(1, sizeof(*conns));
-	struct timeval period = {0, SWEEP_MS * 1000};
+	struct timeval period = {0, SWEEP_MS * 1000L};
 
 	conns->base = base;
 	conns->listener = listener;
@@ -209,8 +209,11 @@ http_conns_free(struct http_conns **conns)
 		struct http_conn *c = NULL;
 
 		while ((c = LIST_FIRST(&(*conns)->buckets[i])) != NULL) {
-			evbuffer_remove_cb(
-			    bufferevent_get_input(c->bev), on_input, c);
+			struct evbuffer *in = NULL;
+
+			/* The one before was unlinked before it was freed. */
+			in = bufferevent_get_input(c->bev); // NOLINT
+			evbuffer_remove_cb(in, on_input, c);
 			(void)bufferevent_decref(c->bev);
 			forget(c);
 		}

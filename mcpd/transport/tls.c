@@ -34,7 +34,7 @@ tls_err(struct err *e, const char *what, const char *path)
 }
 
 /* A key with a passphrase: nobody is here to type it. */
-static int
+static int // NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's
 no_passphrase(char *out, int size, int rwflag, void *arg)
 {
 	(void)out;

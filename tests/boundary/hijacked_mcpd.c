@@ -10,7 +10,7 @@
  *	signal PID     kill(PID, 0)
  *	limit PID      prlimit on another process
  *	ledger         is the given ledger channel usable (it must be)
- *	ptrace PID | exec | fork | bind   these must kill this process
+ *	ptrace PID | exec | fork | bind | accept   these must kill this process
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -125,13 +125,21 @@ try_bind(const char *unused)
 		      : bind(fd, (struct sockaddr *)&address, sizeof(address));
 }
 
+/* This one serves stdin: it was given no listener. */
+static int
+try_accept(const char *unused)
+{
+	(void)unused;
+	return accept4(STDIN_FILENO, NULL, NULL, 0);
+}
+
 static const struct {
 	const char *name;
 	int (*attempt)(const char *argument);
 } attempts[] = {{"read", try_read}, {"write", try_write}, {"unix", try_unix},
     {"netlink", try_netlink}, {"signal", try_signal}, {"limit", try_limit},
     {"ledger", try_ledger}, {"ptrace", try_ptrace}, {"exec", try_exec},
-    {"fork", try_fork}, {"bind", try_bind}};
+    {"fork", try_fork}, {"bind", try_bind}, {"accept", try_accept}};
 
 static void
 obey(const char *line)

@@ -180,7 +180,7 @@ class Boundary(unittest.TestCase):
         self.hijacked_reaches_nothing(s)
 
     def test_what_must_not_happen_at_all_kills_it(self):
-        for attempt in ("ptrace 1", "signal 1", "limit 1", "exec", "fork", "bind"):
+        for attempt in ("ptrace 1", "signal 1", "limit 1", "exec", "fork", "bind", "accept"):
             with self.subTest(attempt=attempt):
                 s = self.system().start(lambda c: as_uid(NOBODY, c), NOBODY)
                 with self.assertRaises(EOFError):

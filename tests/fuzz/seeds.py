@@ -84,6 +84,7 @@ def seeds():
     for method in ("initialize", "tools/list", "tools/call", "resources/read", "ping"):
         text = '{"jsonrpc":"2.0","id":1,"method":"%s","params":{}}' % method
         yield "fuzz_jsonrpc", method.replace("/", "-"), text.encode()
+    yield from http_requests()
     yield "fuzz_frame", "all", b"".join(frames.values())
     for role, names in SENDERS.items():
         target = f"fuzz_codec_{role}"
@@ -94,6 +95,24 @@ def seeds():
     yield "fuzz_stmt_plan", "hostile", (names + 'a" = 1; --\n').encode()
     for name, data in conversations():
         yield "fuzz_conn_ledgerd", name, data
+
+
+def http_requests():
+    """Requests for fuzz_http; its first byte chooses the server."""
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a.b","arguments":{"id":"1"}}}'
+    lines = b"Host: localhost\r\nContent-Type: application/json\r\n"
+    plain = b"POST /mcp HTTP/1.1\r\n" + lines + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    chunked = b"POST /mcp HTTP/1.1\r\n" + lines + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (
+        len(body), body)
+    events = plain.replace(b"Host", b"Accept: text/event-stream\r\nHost")
+    for name, data in (("plain", plain), ("chunked", chunked), ("events", events), ("twice", plain * 2),
+                       ("slow", b"\xff".join(plain[i:i + 40] for i in range(0, len(plain), 40))),
+                       ("delete", b"DELETE /mcp HTTP/1.1\r\nMcp-Session-Id: x\r\n" + lines + b"\r\n"),
+                       ("health", b"GET /healthz HTTP/1.1\r\n" + lines + b"\r\n"),
+                       ("metrics", b"GET /metrics HTTP/1.1\r\n" + lines + b"\r\n"),
+                       ("smuggle", plain.replace(b"Content-Length", b"Transfer-Encoding: chunked\r\nContent-Length"))):
+        yield "fuzz_http", name, b"\0" + data
+        yield "fuzz_http", name + "-bridge", b"\1" + data
 
 
 def main():

@@ -1,7 +1,9 @@
 """MCP on a Unix socket: several clients, known by their uid, and the pipe that a
 desktop client starts instead of a server."""
+import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,8 +13,8 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from http_server import HttpServer  # noqa: E402
-from workspace import BIN, Mcp, Workspace  # noqa: E402
+from http_server import HttpServer, TOKEN, TOKEN_NAME  # noqa: E402
+from workspace import BIN, Mcp, REDUCED, Workspace  # noqa: E402
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
 NOBODY = 65534
@@ -142,6 +144,73 @@ class AllowedUid(Unix):
         result = subprocess.run(command, input=PING, capture_output=True, user=NOBODY - 1, env={}, check=False,
                                 timeout=20)
         self.assertEqual(result.stdout, b"")
+
+
+class Activation(unittest.TestCase):
+    """mcpd without a supervisor, as a service manager starts it: listeners by
+    LISTEN_FDS, credentials in a folder."""
+
+    def setUp(self):
+        self.w = Workspace("sqlite")
+        self.addCleanup(self.w.close)
+        self.run_process = subprocess.Popen(
+            [os.path.join(BIN, "countersign-run"), "--config", self.w.config, "--store", self.w.store, "--roles",
+             "ledgerd", "--print-ready", *REDUCED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.w.env,
+            text=True)
+        self.addCleanup(self.end, self.run_process)
+        self.assertIn("ready", self.run_process.stdout.readline())
+        self.ledger = socket.socket(socket.AF_UNIX)
+        self.addCleanup(self.ledger.close)
+        self.ledger.connect(self.w.store + ".run/mcpd.sock")
+        self.folder = tempfile.mkdtemp(prefix="cs-credentials-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        for name, value in (("SHOP_READ_URL", self.w.env["SHOP_READ_URL"]), (TOKEN_NAME, TOKEN)):
+            with open(os.path.join(self.folder, name), "w") as file:
+                file.write(value + "\n")
+
+    @staticmethod
+    def end(process):
+        process.terminate()
+        process.wait(15)
+        if process.stdout:
+            process.stdout.close()
+
+    def start(self, listener, name, *flags):
+        script = 'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=%s; exec "$@" 3<&%d' % (name, listener.fileno())
+        log = open(os.path.join(self.w.path, "mcpd.log"), "w")
+        self.addCleanup(log.close)
+        process = subprocess.Popen(
+            ["bash", "-c", script, "bash", os.path.join(BIN, "mcpd"), "--config", self.w.config, "--ledger-fd",
+             str(self.ledger.fileno()), *REDUCED, *flags], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+            pass_fds=(listener.fileno(), self.ledger.fileno()),
+            env={"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": self.folder})
+        self.addCleanup(self.end, process)
+        return process
+
+    def test_http_on_an_inherited_listener(self):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            self.start(listener, "http", "--transport", "streamable-http")
+            client = http.client.HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=20)
+            client.request("POST", "/mcp", PING, {"Content-Type": "application/json", "Authorization": "Bearer " + TOKEN})
+            self.assertIn(b'"result":{}', client.getresponse().read())
+            client.close()
+
+    def test_what_is_inherited_is_judged_like_what_is_made(self):
+        with socket.socket() as listener:
+            listener.bind(("0.0.0.0", 0))
+            listener.listen()
+            process = self.start(listener, "http", "--transport", "streamable-http")
+            self.assertEqual(process.wait(20), 111)
+            with open(os.path.join(self.w.path, "mcpd.log")) as log:
+                self.assertIn("HTTP_REMOTE_CLEARTEXT_REFUSED", log.read())
+
+    def test_an_unknown_name_is_fatal(self):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            self.assertEqual(self.start(listener, "control", "--transport", "streamable-http").wait(20), 100)
 
 
 if __name__ == "__main__":
