@@ -9,6 +9,7 @@
 #include "common/base/str.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/secret.h"
+#include "common/token/verifier.h"
 #include "mcpd/transport/listener.h"
 #include "mcpd/transport/stream.h"
 #include "mcpd/transport/tls.h"
@@ -35,9 +36,11 @@ add_credential(struct front *f, const char *name)
 }
 
 void
-front_init(struct front *f, const struct options *o)
+front_init(
+    struct front *f, const struct options *o, const struct contract *contract)
 {
 	f->options = o;
+	f->contract = contract;
 	f->listen_fd = -1;
 	if (!is_http(o)) {
 		return;
@@ -119,6 +122,29 @@ open_tls(struct front *f, struct err *e)
 	return tls_new(o->tls_cert, key, o->tls_client_ca, &f->tls, e);
 }
 
+/* One way in: with a second one nobody could say who a caller is. */
+static int
+take_issuer(struct front *f, struct err *e)
+{
+	const struct options *o = f->options;
+	const struct contract_auth *auth = f->contract->auth;
+	int rc = 0;
+
+	if (o->dev_no_auth || credential(f, o->token_name) != NULL ||
+	    credential(f, o->previous_token_name) != NULL) {
+		return err_set(e, CS_E_CONFIG, "HTTP_CHANNEL_CONFLICT",
+		    "the contract's http_auth decides who calls: no "
+		    "--dev-no-auth, and %s must not be set",
+		    o->token_name);
+	}
+	rc = verifier_new(auth, &f->verifier, e);
+	if (rc == 0) {
+		f->claims = claims_new(f->contract, f->verifier);
+		allow_folder_of(f, verifier_path(auth));
+	}
+	return rc;
+}
+
 static int
 take_tokens(struct front *f, bool is_local, struct err *e)
 {
@@ -126,6 +152,9 @@ take_tokens(struct front *f, bool is_local, struct err *e)
 	const char *names[] = {o->token_name, o->previous_token_name};
 	int rc = 0;
 
+	if (f->contract->auth != NULL) {
+		return take_issuer(f, e);
+	}
 	f->bearer.is_open = o->dev_no_auth;
 	if (o->dev_no_auth) {
 		return 0;
@@ -186,6 +215,7 @@ fill_config(struct front *f, bool is_local)
 		is_local},
 	    .cors_origin = o->cors_origin,
 	    .bearer = &f->bearer,
+	    .claims = f->claims,
 	    .metrics =
 		o->metrics_token_name != NULL ? &f->metrics_bearer : NULL,
 	    .is_bridge = o->transport == TRANSPORT_BRIDGE,
@@ -295,8 +325,12 @@ log_listening(const struct front *f)
 	log_event(LOG_LEVEL_NOTICE, "listening",
 	    "url=%s://%s/mcp auth=\"%s%s\"",
 	    o->tls_cert != NULL ? "https" : "http", buf_text(&where),
-	    o->dev_no_auth ? "none" : "bearer token in ",
-	    o->dev_no_auth ? "" : o->token_name);
+	    f->claims != NULL ? "tokens of "
+	    : o->dev_no_auth  ? "none"
+			      : "bearer token in ",
+	    f->claims != NULL ? f->contract->auth->issuer
+	    : o->dev_no_auth  ? ""
+			      : o->token_name);
 	buf_clear(&where);
 }
 
@@ -361,6 +395,8 @@ front_clear(struct front *f)
 	unix_free(&f->local);
 	http_free(&f->http);
 	tls_free(&f->tls);
+	claims_free(&f->claims);
+	verifier_free(&f->verifier);
 	bearer_clear(&f->bearer);
 	bearer_clear(&f->metrics_bearer);
 	free(f->uids);

@@ -7,6 +7,7 @@
 
 #include "common/proc/startup.h"
 #include "mcpd/auth/bearer.h"
+#include "mcpd/auth/claims.h"
 #include "mcpd/options.h"
 #include "mcpd/transport/http.h"
 #include "mcpd/transport/unix.h"
@@ -17,21 +18,24 @@ struct stream;
 struct tls;
 
 #define FRONT_CREDENTIALS 4
-#define FRONT_PATHS       4
+#define FRONT_PATHS       6
 
 struct front {
 	const struct options *options;
+	const struct contract *contract;
 	/* Filled by startup_credentials between init and open. */
 	struct credential credentials[FRONT_CREDENTIALS];
 	size_t credential_count;
 	int listen_fd; /* -1: none */
 	struct bearer bearer;
 	struct bearer metrics_bearer;
+	struct verifier *verifier; /* of tokens by http_auth, or NULL */
+	struct claims *claims;
 	struct tls *tls;
 	struct http_config http_config;
 	struct unix_config unix_config;
 	uid_t *uids; /* owned */
-	/* For startup_confine: where certificates are read again. */
+	/* For startup_confine: where certificates and keys are read again. */
 	struct path_rule paths[FRONT_PATHS];
 	size_t path_count;
 	/* One of these. */
@@ -45,8 +49,9 @@ struct front {
 /* The names of inherited listeners: "http" and "unix". */
 extern const char *const front_listen_names[];
 
-/* Name the credentials that the options ask for. Both must stay. */
-void front_init(struct front *f, const struct options *o);
+/* Name the credentials that the options ask for. All must stay. */
+void front_init(
+    struct front *f, const struct options *o, const struct contract *contract);
 
 /*
  * Take the tokens, listen, and refuse what would not be safe: no token, one

@@ -234,7 +234,7 @@ start(struct daemon *d, int argc, char **argv, struct err *e)
 	/* Names first: startup_credentials fills in these and no others. */
 	sources_init(&d->sources, d->contract);
 	build_server(d);
-	front_init(&d->front, &d->options);
+	front_init(&d->front, &d->options, d->contract);
 	rc = take_credentials(d, e);
 	if (rc == 0) {
 		rc = new_base(d, e);

@@ -62,6 +62,10 @@ static const struct http_refusal is_full = {.status = 503,
     .header = "Retry-After",
     .value = "5",
     .closes = true};
+static const struct http_refusal only_get = {.status = 405,
+    .word = "method_not_allowed",
+    .header = "Allow",
+    .value = "GET"};
 static const struct http_refusal is_leaving = {.status = 503,
     .word = "shutting_down",
     .header = "Retry-After",
@@ -189,7 +193,7 @@ on_other_method(struct incoming *in, const struct auth_verdict *who)
 
 /* Everything is in order: work on it. */
 static void
-accept_message(struct incoming *in, const struct auth_verdict *who,
+accept_message(struct incoming *in, struct auth_verdict *who,
     enum http_form form, struct span body)
 {
 	struct http_share *share =
@@ -203,7 +207,7 @@ accept_message(struct incoming *in, const struct auth_verdict *who,
 }
 
 static void
-on_message(struct incoming *in, const struct auth_verdict *who)
+on_message(struct incoming *in, struct auth_verdict *who)
 {
 	enum http_form form = http_form_of(in->head.accept);
 	struct span body = body_of(in->req);
@@ -225,7 +229,7 @@ on_message(struct incoming *in, const struct auth_verdict *who)
 
 /* The bridge takes any content type, and answers in one form. */
 static void
-on_bridge_message(struct incoming *in, const struct auth_verdict *who)
+on_bridge_message(struct incoming *in, struct auth_verdict *who)
 {
 	const struct server *s = in->http->server;
 	struct buf text = BUF_INIT;
@@ -242,13 +246,37 @@ on_bridge_message(struct incoming *in, const struct auth_verdict *who)
 }
 
 static void
+judge(const struct incoming *in, struct auth_verdict *who)
+{
+	const struct http_config *config = in->http->config;
+
+	if (config->claims != NULL) {
+		claims_check(config->claims, in->head.authorization, who);
+	} else {
+		bearer_check(config->bearer, in->head.authorization, who);
+	}
+}
+
+/* Where tokens are to be had: told to everybody, or nobody could ask. */
+static void
+on_metadata(struct incoming *in)
+{
+	if (evhttp_request_get_command(in->req) != EVHTTP_REQ_GET) {
+		http_refuse_in(in, &only_get);
+		return;
+	}
+	http_send(
+	    in->req, 200, TYPE_JSON, claims_metadata(in->http->config->claims));
+}
+
+static void
 on_mcp(struct incoming *in)
 {
 	bool is_post = evhttp_request_get_command(in->req) == EVHTTP_REQ_POST;
 	struct auth_verdict who;
 
 	in->version = MCP_2025_03_26;
-	bearer_check(in->http->config->bearer, in->head.authorization, &who);
+	judge(in, &who);
 	if (in->http->config->is_bridge && !is_post) {
 		http_refuse_in(in, &bad_method);
 	} else if (who.status != 200) {
@@ -260,6 +288,7 @@ on_mcp(struct incoming *in)
 	} else {
 		on_message(in, &who);
 	}
+	arena_free(&who.arena);
 }
 
 static const struct {
@@ -317,6 +346,11 @@ on_request(struct evhttp_request *req, void *arg)
 	if (cors != NULL &&
 	    evhttp_request_get_command(req) == EVHTTP_REQ_OPTIONS) {
 		answer_preflight(req);
+		return;
+	}
+	if (http->config->claims != NULL &&
+	    claims_is_metadata_path(http->config->claims, path)) {
+		on_metadata(&in);
 		return;
 	}
 	while (i < ROUTES && !span_is(path, routes[i].path)) {

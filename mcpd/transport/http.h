@@ -8,6 +8,7 @@
 #define CS_MCPD_TRANSPORT_HTTP_H
 
 #include "mcpd/auth/bearer.h"
+#include "mcpd/auth/claims.h"
 #include "mcpd/transport/http_check.h"
 
 struct event_base;
@@ -20,6 +21,7 @@ struct http_config {
 	struct http_names origins;
 	const char *cors_origin; /* the one that browsers may call from */
 	const struct bearer *bearer;
+	const struct claims *claims;  /* by http_auth; NULL: by bearer */
 	const struct bearer *metrics; /* of /metrics; no token: no metrics */
 	bool is_bridge;               /* 0.1.1's JSON-RPC */
 	bool has_sessions;

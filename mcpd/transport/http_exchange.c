@@ -146,15 +146,15 @@ open_session(struct exchange *x)
 static void
 say_scope(struct exchange *x)
 {
-	struct buf value = BUF_INIT;
+	const struct claims *claims = x->http->config->claims;
 
-	if (x->session.missing_scope == NULL || x->streaming) {
-		return;
+	/* Scopes are of tokens, so there are claims. */
+	if (x->session.missing_scope != NULL && claims != NULL &&
+	    !x->streaming) {
+		http_add(x->req, "WWW-Authenticate",
+		    claims_scope_challenge(
+			claims, x->session.missing_scope, x->contexts));
 	}
-	buf_printf(&value, "Bearer error=\"insufficient_scope\", scope=\"%s\"",
-	    x->session.missing_scope);
-	http_add(x->req, "WWW-Authenticate", buf_text(&value));
-	buf_clear(&value);
 }
 
 static void
@@ -236,7 +236,7 @@ watch_client(struct exchange *x)
 }
 
 void
-http_exchange_begin(struct incoming *in, const struct auth_verdict *who,
+http_exchange_begin(struct incoming *in, struct auth_verdict *who,
     struct http_share *share, enum http_form form, struct span body)
 {
 	struct http *http = in->http;
@@ -258,6 +258,7 @@ http_exchange_begin(struct incoming *in, const struct auth_verdict *who,
 	if (who->contexts != NULL) {
 		x->session.contexts = who->contexts;
 		x->contexts = who->arena;
+		who->arena = NULL;
 	}
 	/* mcp.md §1.6: who does not say speaks 2025-03-26. */
 	x->session.version = head->version == NULL

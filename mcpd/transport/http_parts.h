@@ -65,8 +65,8 @@ void http_challenge_in(struct incoming *in, const struct auth_verdict *who);
 extern const struct http_refusal http_not_found;
 
 /* Hand a message to a session of its own; the answer leaves when it is ready.
- * `body` may go afterwards. */
-void http_exchange_begin(struct incoming *in, const struct auth_verdict *who,
+ * `body` may go afterwards. Takes the verdict's arena over. */
+void http_exchange_begin(struct incoming *in, struct auth_verdict *who,
     struct http_share *share, enum http_form form, struct span body);
 
 /* What an exchange needs of the server; clear also forgets the open ones. */
