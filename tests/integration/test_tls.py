@@ -39,8 +39,6 @@ class Tls(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        if cls.engine is None:
-            raise unittest.SkipTest("the classes below run these")
         cls.folder = tempfile.mkdtemp(prefix="countersign-tls-")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.authority = Authority(cls.folder, "DNS:localhost")
@@ -210,6 +208,10 @@ class TlsOnMariadb(Tls):
         mcp.initialize()
         self.assertFalse(mcp.read("INV-3001")["ok"], "no password but that of the URL")
         mcp.close()
+
+
+# Only the classes for an engine run.
+del Tls
 
 
 if __name__ == "__main__":

@@ -70,8 +70,6 @@ class Values(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        if cls.engine is None:
-            raise unittest.SkipTest("the classes below run these")
         cls.server = cls.start()
         if cls.server:
             cls.addClassCleanup(cls.server.close)
@@ -116,8 +114,6 @@ class Values(unittest.TestCase):
                         self.assertEqual((data[column], type(data[column])), (wanted, type(wanted)))
 
     def test_documented_types_are_in_the_tables_of_this_test(self):
-        if self.engine == "sqlite":
-            self.skipTest("there the storage class counts, not a type")
         with open(os.path.join(ROOT, "docs", "values.md")) as file:
             section = file.read().split("\n## ")[{"postgres": 1, "mysql": 2}[self.engine]]
         declared = " ".join(t[0].lower() for t in self.types)
@@ -256,6 +252,8 @@ class ValuesOnMariadb(Values):
 
 
 class ValuesOnSqlite(Values):
+    # There the storage class counts, not a declared type.
+    test_documented_types_are_in_the_tables_of_this_test = None
     engine = "sqlite"
     types = SQLITE
 
@@ -267,6 +265,10 @@ class ValuesOnSqlite(Values):
         with w.client() as mcp:
             for key in ("1", "2"):
                 self.assertFalse(mcp.envelope("t.read", key=key)["ok"])
+
+
+# Only the classes for an engine run.
+del Values
 
 
 if __name__ == "__main__":
