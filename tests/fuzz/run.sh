@@ -12,7 +12,7 @@ shift
 [ $# -eq 0 ] || shift
 work=$build/fuzz-work
 mkdir -p "$work"
-python3 -B "$here/seeds.py" "$work/seeds"
+/usr/bin/python3 -B "$here/seeds.py" "$work/seeds"
 if [ $# -eq 0 ]; then
 	set -- "$build"/fuzzers/fuzz_*
 fi

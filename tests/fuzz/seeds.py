@@ -1,9 +1,14 @@
 #!/usr/bin/python3
 """Make the seeds of every fuzz target from tests/vectors: seeds.py FOLDER."""
 
+import base64
+import json
 import pathlib
 import struct
 import sys
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 VECTORS = pathlib.Path(__file__).resolve().parents[1] / "vectors"
 ROLES = {"mcpd": 1, "writer": 2, "control": 4, "ledger": 8}
@@ -84,7 +89,17 @@ def seeds():
     for method in ("initialize", "tools/list", "tools/call", "resources/read", "ping"):
         text = '{"jsonrpc":"2.0","id":1,"method":"%s","params":{}}' % method
         yield "fuzz_jsonrpc", method.replace("/", "-"), text.encode()
+    envelope = ('"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",'
+                '"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}')
+    for method, rest in (("server/discover", ""), ("tools/list", ""), ("tools/call", '"name":"a.b","arguments":{"id":"1"},'),
+                         ("resources/read", '"uri":"synapsor://evidence/ev_1",'), ("tasks/get", '"taskId":"wrp_1",'),
+                         ("tasks/cancel", '"taskId":"wrp_1",')):
+        text = '{"jsonrpc":"2.0","id":"x","method":"%s","params":{%s%s}}' % (method, rest, envelope)
+        name = {"tools/call": "a.b", "resources/read": "synapsor://evidence/ev_1"}.get(method, "wrp_1")
+        yield "fuzz_jsonrpc", "modern-" + method.replace("/", "-"), text.encode()
+        yield "fuzz_jsonrpc", "http-" + method.replace("/", "-"), ("@2026-07-28|%s|%s|%s" % (method, name, text)).encode()
     yield from http_requests()
+    yield from tokens()
     yield "fuzz_frame", "all", b"".join(frames.values())
     for role, names in SENDERS.items():
         target = f"fuzz_codec_{role}"
@@ -113,6 +128,26 @@ def http_requests():
                        ("smuggle", plain.replace(b"Content-Length", b"Transfer-Encoding: chunked\r\nContent-Length"))):
         yield "fuzz_http", name, b"\0" + data
         yield "fuzz_http", name + "-bridge", b"\1" + data
+
+
+def tokens():
+    """For fuzz_token: key sets, PEM, and tokens of the published key of RFC 8037."""
+    secret = ed25519.Ed25519PrivateKey.from_private_bytes(
+        base64.urlsafe_b64decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="))
+    public = secret.public_key().public_bytes(serialization.Encoding.PEM,
+                                              serialization.PublicFormat.SubjectPublicKeyInfo)
+
+    def b64(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    claims = {"iss": "https://idp.example", "aud": ["https://mcp.example/mcp"], "exp": 1800000600, "nbf": 1799999999,
+              "sub": "agent", "tenant_id": "acme", "scope": "a b"}
+    for name, head in (("good", {"alg": "EdDSA", "kid": "ed"}), ("rs256", {"alg": "RS256", "kid": "rsa"}),
+                       ("es256", {"alg": "ES256"}), ("none", {"alg": "none"}), ("crit", {"alg": "EdDSA", "crit": ["b64"]})):
+        text = b64(json.dumps(head).encode()) + b"." + b64(json.dumps(claims).encode())
+        yield "fuzz_token", name, b"T" + text + b"." + b64(secret.sign(text))
+    yield "fuzz_token", "pem", b"P" + public
+    yield "fuzz_token", "jwks", b'K{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
 
 
 def main():
