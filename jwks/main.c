@@ -33,6 +33,7 @@
 #include "common/base/fdio.h"
 #include "common/base/log.h"
 #include "common/base/path.h"
+#include "common/base/xalloc.h"
 #include "common/contract/contract.h"
 #include "common/crypto/digest.h"
 #include "common/proc/startup.h"
@@ -148,6 +149,7 @@ set_up(struct startup *s, int argc, char **argv, bool *once,
 	    .is_db_client = true,
 	    .tcp_ports = &port,
 	    .tcp_port_count = 1};
+	const struct contract_auth *auth = NULL;
 	int rc = 0;
 
 	*once = argc == 2 && strcmp(argv[1], "--once") == 0;
@@ -157,17 +159,18 @@ set_up(struct startup *s, int argc, char **argv, bool *once,
 		    "[--user NAME]");
 	}
 	rc = contract_load(s->config, contract, e);
-	if (rc == 0 && ((*contract)->auth == NULL ||
-			   (*contract)->auth->jwks_url == NULL)) {
+	auth = rc == 0 ? (*contract)->auth : NULL;
+	if (rc == 0 && (auth == NULL || auth->jwks_url == NULL)) {
 		rc = err_set(e, CS_E_CONFIG, "JWKS_URL_MISSING",
 		    "the contract has no http_auth.jwks_url: nothing to fetch");
 	}
-	if (rc != 0 || (rc = startup_credentials(s, NULL, 0, e)) != 0) {
+	if (rc != 0 || auth == NULL ||
+	    (rc = startup_credentials(s, NULL, 0, e)) != 0) {
 		return rc;
 	}
 	(void)snprintf(folder, sizeof(folder), "%.*s",
-	    SPAN_ARGS(path_folder((*contract)->auth->jwks_file)));
-	port = (uint16_t)fetch_port((*contract)->auth->jwks_url);
+	    SPAN_ARGS(path_folder(auth->jwks_file)));
+	port = (uint16_t)fetch_port(auth->jwks_url);
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 	rc = startup_confine(s, &c, e);
 	return rc != 0 ? rc : startup_ready(s, e);
@@ -190,6 +193,7 @@ main(int argc, char **argv)
 		contract_free(&contract);
 		return startup_fail(&s, &e);
 	}
+	cs_assert(contract != NULL && contract->auth != NULL);
 	catch_signals(&waiting);
 	if (once) {
 		code = refresh(contract->auth, &e) == 0 ? CS_EXIT_OK

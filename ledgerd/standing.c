@@ -66,8 +66,8 @@ int
 standing_find(struct ledger *l, const struct msg_status *m,
     struct msg_stated *out, struct err *e)
 {
-	struct proposal p;
-	struct change_set cs;
+	struct proposal p = {0};
+	struct change_set cs = {0};
 	int rc = load(l, m, &p, &cs, e);
 
 	if (rc == 0) {
@@ -109,8 +109,8 @@ standing_withdraw(struct ledger *l, const struct msg_status *m,
     struct msg_stated *out, struct err *e)
 {
 	enum proposal_state to = STATES;
-	struct proposal p;
-	struct change_set cs;
+	struct proposal p = {0};
+	struct change_set cs = {0};
 	int rc = load(l, m, &p, &cs, e);
 
 	if (rc == 0 && state_next(p.state, EVENT_CANCEL, &to)) {

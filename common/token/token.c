@@ -87,10 +87,10 @@ is_plain(const struct json_doc *header, struct arena *a)
 }
 
 static int
-check_signature(const struct contract_auth *auth, const struct token_keys *keys,
+check_signature(const struct token_policy *policy,
     const struct token_parts *parts, struct arena *a, struct err *e)
 {
-	struct json_doc header;
+	struct json_doc header = {0};
 	struct span kid = {"", 0};
 	unsigned alg = 0;
 	int rc = 0;
@@ -99,12 +99,12 @@ check_signature(const struct contract_auth *auth, const struct token_keys *keys,
 		return deny(e, "TOKEN_MALFORMED", "the token's header is odd");
 	}
 	alg = algorithm_of(&header, a);
-	if ((alg & auth->algorithms) == 0) {
+	if ((alg & policy->auth->algorithms) == 0) {
 		return deny(e, "TOKEN_ALGORITHM_REFUSED",
 		    "the token's algorithm is not in the contract");
 	}
 	kid = json_get_string(&header, 0, "kid", a);
-	rc = token_keys_verify(keys, (enum token_alg)alg, kid, parts);
+	rc = token_keys_verify(policy->keys, (enum token_alg)alg, kid, parts);
 	if (rc == CS_E_NOT_FOUND) {
 		return deny(e, "TOKEN_KEY_UNKNOWN",
 		    "no key of the issuer has that id and algorithm");
@@ -170,19 +170,14 @@ check_times(const struct json_doc *claims, int64_t now_us, int64_t *expires_us,
 static bool
 is_audience(const struct json_doc *claims, const char *ours, struct arena *a)
 {
-	uint32_t aud = json_get(claims, 0, "aud");
+	uint32_t aud = json_get_type(claims, 0, "aud", JSON_ARRAY);
 	uint32_t node = aud + 1;
 	bool found = false;
 
 	if (aud == JSON_NONE) {
-		return false;
+		return span_is(json_get_string(claims, 0, "aud", a), ours);
 	}
-	if (claims->nodes[aud].type == JSON_STRING) {
-		return span_is(json_string(claims, aud, a), ours);
-	}
-	for (uint32_t i = 0; claims->nodes[aud].type == JSON_ARRAY &&
-			     i < claims->nodes[aud].count;
-	     i++) {
+	for (uint32_t i = 0; i < claims->nodes[aud].count; i++) {
 		found =
 		    found || (claims->nodes[node].type == JSON_STRING &&
 				 span_is(json_string(claims, node, a), ours));
@@ -192,19 +187,20 @@ is_audience(const struct json_doc *claims, const char *ours, struct arena *a)
 }
 
 static int
-check_claims(const struct contract_auth *auth, const struct json_doc *claims,
-    int64_t now_us, struct arena *a, struct token *out, struct err *e)
+check_claims(const struct token_policy *policy, const struct json_doc *claims,
+    struct arena *a, struct token *out, struct err *e)
 {
-	int rc = check_times(claims, now_us, &out->expires_us, e);
+	int rc = check_times(claims, policy->now_us, &out->expires_us, e);
 
 	if (rc != 0) {
 		return rc;
 	}
-	if (!span_is(json_get_string(claims, 0, "iss", a), auth->issuer)) {
+	if (!span_is(
+		json_get_string(claims, 0, "iss", a), policy->auth->issuer)) {
 		return deny(e, "TOKEN_ISSUER_MISMATCH",
 		    "the token is not of the contract's issuer");
 	}
-	if (!is_audience(claims, auth->audience, a)) {
+	if (!is_audience(claims, policy->auth->audience, a)) {
 		return deny(e, "TOKEN_AUDIENCE_MISMATCH",
 		    "the token is not for this server");
 	}
@@ -215,12 +211,11 @@ check_claims(const struct contract_auth *auth, const struct json_doc *claims,
 }
 
 int
-token_verify(const struct contract_auth *auth, const struct token_keys *keys,
-    struct span text, int64_t now_us, struct arena *a, struct token *out,
-    struct err *e)
+token_verify(const struct token_policy *policy, struct span text,
+    struct arena *a, struct token *out, struct err *e)
 {
 	struct token_parts parts = {0};
-	struct json_doc claims;
+	struct json_doc claims = {0};
 	int rc = 0;
 
 	*out = (struct token){.text = text};
@@ -228,11 +223,14 @@ token_verify(const struct contract_auth *auth, const struct token_keys *keys,
 		return deny(e, "TOKEN_MALFORMED", "not a signed token");
 	}
 	/* The signature first: what is not signed is not looked into. */
-	rc = check_signature(auth, keys, &parts, a, e);
-	if (rc == 0 && !decode(parts.payload, a, &claims)) {
-		rc = deny(e, "TOKEN_MALFORMED", "the token's claims are odd");
+	rc = check_signature(policy, &parts, a, e);
+	if (rc != 0) {
+		return rc;
 	}
-	return rc != 0 ? rc : check_claims(auth, &claims, now_us, a, out, e);
+	if (!decode(parts.payload, a, &claims)) {
+		return deny(e, "TOKEN_MALFORMED", "the token's claims are odd");
+	}
+	return check_claims(policy, &claims, a, out, e);
 }
 
 int

@@ -23,14 +23,20 @@ struct token {
 	int64_t expires_us;  /* its own time, without the skew */
 };
 
+/* Who is believed, by which keys, and when it is now. */
+struct token_policy {
+	const struct contract_auth *auth;
+	const struct token_keys *keys;
+	int64_t now_us;
+};
+
 /*
  * Check everything about a token (untrusted) but the claims that a context
  * names: size, form, algorithm, signature, issuer, audience, exp and nbf with
  * 30 s of skew. CS_E_DENIED with TOKEN_… in *e otherwise, TOKEN_KEY_UNKNOWN
  * when newer keys might help. Spans of *out live in the arena.
  */
-int token_verify(const struct contract_auth *auth,
-    const struct token_keys *keys, struct span text, int64_t now_us,
+int token_verify(const struct token_policy *policy, struct span text,
     struct arena *a, struct token *out, struct err *e);
 
 /*

@@ -111,6 +111,7 @@ verifier_check(struct verifier *v, struct span token, struct arena *a,
     struct token *out, struct err *e)
 {
 	uint8_t digest[DIGEST_LEN];
+	struct token_policy policy;
 	struct slot *slot = NULL;
 	int rc = 0;
 
@@ -126,8 +127,9 @@ verifier_check(struct verifier *v, struct span token, struct arena *a,
 		out->text = token;
 		return 0;
 	}
-	rc = token_verify(
-	    v->file.auth, v->file.keys, token, clock_now_us(), a, out, e);
+	policy = (struct token_policy){
+	    v->file.auth, v->file.keys, clock_now_us()};
+	rc = token_verify(&policy, token, a, out, e);
 	if (rc == 0) {
 		remember(slot, digest, out);
 	}

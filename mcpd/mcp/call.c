@@ -59,7 +59,7 @@ answer(struct call *c)
 	struct content content = {failed,
 	    !failed || r->server->format->structured_errors, put_value, c};
 
-	if (!failed && c->cap->kind == KIND_PROPOSAL && tasks_apply(r)) {
+	if (!failed && c->result.proposed != NULL && tasks_apply(r)) {
 		tasks_reply_created(r, c->result.proposed);
 		return;
 	}
@@ -278,7 +278,8 @@ on_stored(void *context, const struct ledger_reply *reply)
 	c->result.evidence_id = c->cap->kind == KIND_READ
 				    ? reply->recorded.evidence_id
 				    : reply->proposed.evidence_id;
-	c->result.proposed = &reply->proposed;
+	c->result.proposed =
+	    c->cap->kind == KIND_PROPOSAL ? &reply->proposed : NULL;
 	answer(c);
 }
 

@@ -60,7 +60,8 @@ verdict_of(struct span token)
 	struct token t;
 	struct err e = {0};
 
-	return token_verify(&auth, f.keys, token, NOW_US, f.arena, &t, &e) == 0
+	return token_verify(&(struct token_policy){&auth, f.keys, NOW_US},
+		   token, f.arena, &t, &e) == 0
 		   ? ""
 		   : err_reason(&e);
 }
@@ -79,8 +80,9 @@ every_algorithm_verifies(void **state)
 		struct span text =
 		    issuer_sign(f.issuer, all[i], NULL, "{" GOOD "}", f.arena);
 
-		assert_int_equal(token_verify(&auth, f.keys, text, NOW_US,
-				     f.arena, &t, NULL),
+		assert_int_equal(
+		    token_verify(&(struct token_policy){&auth, f.keys, NOW_US},
+			text, f.arena, &t, NULL),
 		    0);
 		assert_span(t.subject, "agent");
 		assert_true(span_has_word(t.scope, "a"));
@@ -213,9 +215,9 @@ an_algorithm_that_the_contract_does_not_name_is_refused(void **state)
 	(void)state;
 	narrow.algorithms = TOKEN_ES256;
 	assert_int_not_equal(
-	    token_verify(&narrow, f.keys,
+	    token_verify(&(struct token_policy){&narrow, f.keys, NOW_US},
 		issuer_sign(f.issuer, TOKEN_RS256, NULL, "{" GOOD "}", f.arena),
-		NOW_US, f.arena, &t, &e),
+		f.arena, &t, &e),
 	    0);
 	assert_string_equal(err_reason(&e), "TOKEN_ALGORITHM_REFUSED");
 }
