@@ -156,31 +156,45 @@ job_is_inspection_row(const struct job_row *job)
 }
 
 int
-job_intent(
-    struct ledger *l, struct span proposal_id, enum intent *out, struct err *e)
+job_attempt(struct ledger *l, struct span proposal_id,
+    struct attempt_trace *out, struct err *e)
 {
 	static const struct {
 		const char *kind;
 		enum intent intent;
 	} kinds[] = {{EVENT_INTENT_RECORDED, INTENT_RECORDED},
-	    {EVENT_APPLYING, INTENT_APPLYING}};
+	    {EVENT_APPLYING, INTENT_APPLYING},
+	    {EVENT_INSPECTED, INTENT_OBSERVED}};
 	struct store *s = &l->store;
 	int rc = stmt_run(s, STMT_EVENT_STATES, e, "t", proposal_id);
 
-	*out = INTENT_NONE;
+	*out = (struct attempt_trace){.intent = INTENT_NONE};
 	for (; rc == SQLITE_ROW; rc = stmt_next(s, STMT_EVENT_STATES, e)) {
 		struct span kind = stmt_span(s->stmts[STMT_EVENT_STATES], 0);
 
 		/* Each release is another attempt. */
 		if (span_is(kind, state_event_name(EVENT_RELEASE))) {
-			*out = INTENT_NONE;
+			out->intent = INTENT_NONE;
+			out->released_us =
+			    stmt_int(s->stmts[STMT_EVENT_STATES], 1);
 		}
-		for (size_t i = 0; i < 2; i++) {
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 			if (span_is(kind, kinds[i].kind)) {
-				*out = kinds[i].intent;
+				out->intent = kinds[i].intent;
 			}
 		}
 	}
 	stmt_done(s, STMT_EVENT_STATES);
 	return rc == SQLITE_DONE ? 0 : CS_E_UNAVAILABLE;
+}
+
+int
+job_intent(
+    struct ledger *l, struct span proposal_id, enum intent *out, struct err *e)
+{
+	struct attempt_trace trace;
+	int rc = job_attempt(l, proposal_id, &trace, e);
+
+	*out = trace.intent;
+	return rc;
 }

@@ -16,6 +16,7 @@
 
 #define EVENT_INTENT_RECORDED "writeback_intent_recorded"
 #define EVENT_APPLYING        "writeback_applying"
+#define EVENT_INSPECTED       "reconciliation_inspected"
 
 /* What a job is made from. */
 struct mint {
@@ -72,10 +73,20 @@ int job_event(struct ledger *l, const struct proposal *p, const char *kind,
 enum intent {
 	INTENT_NONE,     /* the source keeps the receipt */
 	INTENT_RECORDED, /* released: no writer may have begun */
-	INTENT_APPLYING  /* a writer was allowed to begin */
+	INTENT_APPLYING, /* a writer was allowed to begin */
+	INTENT_OBSERVED  /* and later another one had the row's lock */
 };
 
-/* Of the latest attempt. */
+/* The latest attempt, as the events tell it. */
+struct attempt_trace {
+	enum intent intent;
+	int64_t released_us;
+};
+
+int job_attempt(struct ledger *l, struct span proposal_id,
+    struct attempt_trace *out, struct err *e);
+
+/* Only its intent. */
 int job_intent(
     struct ledger *l, struct span proposal_id, enum intent *out, struct err *e);
 

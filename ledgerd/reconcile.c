@@ -6,6 +6,11 @@
 #include "ledgerd/release.h"
 #include "ledgerd/store/events.h"
 
+/* What a writer's session waits for a statement, where the contract says
+ * nothing; and what its idle limit is above that, with room for a clock. */
+#define STATEMENT_TIMEOUT_MS 15000
+#define COMMIT_SLACK_MS      10000
+
 bool
 reconcile_is_needed_by(const struct ledger *l, const struct proposal *p)
 {
@@ -167,10 +172,21 @@ inspection(struct ledger *l, const struct proposal *p,
 	return copy;
 }
 
+/* A look that had the row's lock is an event of its own kind: what an attempt
+ * did is done then. */
+static const char *
+inspection_event(uint32_t observation)
+{
+	return observation == OBSERVED_NOTHING
+		   ? "reconciliation_inspection_failed"
+		   : EVENT_INSPECTED;
+}
+
 /* Close the job and record what it saw. */
 static int
 record_observed(struct ledger *l, const struct job_row *job,
-    const struct proposal *p, struct span document, struct err *e)
+    const struct proposal *p, const char *kind, struct span document,
+    struct err *e)
 {
 	int rc = store_request_begin(&l->store, e);
 
@@ -180,8 +196,7 @@ record_observed(struct ledger *l, const struct job_row *job,
 	rc = stmt_change(
 	    &l->store, STMT_JOB_MOVE, e, "iss", job->seq, "leased", "reported");
 	if (rc == 0) {
-		rc = job_event(l, p, "reconciliation_inspected",
-		    span_of("writerd"), document, e);
+		rc = job_event(l, p, kind, span_of("writerd"), document, e);
 	}
 	store_request_end(&l->store, rc == 0);
 	return rc;
@@ -209,7 +224,8 @@ reconcile_observed(
 		return rc;
 	}
 	document = inspection(l, &p, &cs, m);
-	rc = record_observed(l, &job, &p, document, e);
+	rc = record_observed(
+	    l, &job, &p, inspection_event(m->observation), document, e);
 	if (rc == 0) {
 		release_done(writer);
 		release_answer(l, p.proposal_id, document);
@@ -238,7 +254,7 @@ reconcile_lost(struct ledger *l, const struct job_row *job, struct err *e)
 	}
 	if (rc == 0) {
 		document = inspection(l, &p, &cs, &m);
-		rc = job_event(l, &p, "reconciliation_inspected",
+		rc = job_event(l, &p, inspection_event(m.observation),
 		    span_of("ledgerd"), document, e);
 	}
 	if (rc == 0) {
@@ -373,6 +389,54 @@ check_resolvable(struct ledger *l, const struct proposal *p,
 		   : CS_E_UNAVAILABLE;
 }
 
+/* When the server has ended the transaction of any writer that passed its last
+ * check: it was before the lease ended, and COMMIT came, or the session was
+ * idle for too long. 0: never, a file has no server. */
+static int64_t
+latest_commit_us(const struct ledger *l, const struct proposal *p,
+    const struct attempt_trace *attempt)
+{
+	const struct contract_source *source =
+	    contract_source(l->contract, p->source_id);
+	int64_t timeout_ms = STATEMENT_TIMEOUT_MS;
+
+	if (source == NULL || source->engine == ENGINE_SQLITE) {
+		return 0;
+	}
+	if (source->statement_timeout_ms > 0) {
+		timeout_ms = source->statement_timeout_ms;
+	}
+	return attempt->released_us + JOB_LEASE_S * INT64_C(1000000) +
+	       (2 * timeout_ms + COMMIT_SLACK_MS) * 1000;
+}
+
+/* A writer that is stopped between its last check and COMMIT may go on: a word
+ * about the attempt is taken when that cannot happen any more. */
+static int
+check_attempt_over(struct ledger *l, const struct proposal *p, struct err *e)
+{
+	struct attempt_trace attempt;
+	char at[CLOCK_TEXT_SIZE];
+	int64_t over_us;
+	int rc = job_attempt(l, p->proposal_id, &attempt, e);
+
+	if (rc != 0 || attempt.intent == INTENT_OBSERVED) {
+		return rc;
+	}
+	over_us = latest_commit_us(l, p, &attempt);
+	if (over_us != 0 && over_us < clock_now_us()) {
+		return 0;
+	}
+	clock_format(over_us, at);
+	return err_set(e, CS_E_STATE, "ATTEMPT_MAY_COMMIT",
+	    "a writer that was stopped or cut off could still commit this "
+	    "attempt%s%s. Nothing was recorded. A look that gets the row's "
+	    "lock proves that it cannot: countersign %s %.*s",
+	    over_us != 0 ? " until " : "", over_us != 0 ? at : "",
+	    attempt.intent == INTENT_NONE ? "apply" : "reconcile inspect",
+	    SPAN_ARGS(p->proposal_id));
+}
+
 int
 reconcile_resolve(struct ledger *l, const struct person *person,
     const struct msg_resolve *m, struct buf *document, struct err *e)
@@ -384,6 +448,7 @@ reconcile_resolve(struct ledger *l, const struct person *person,
 	int rc = load_unknown(l, m->proposal_id, &p, &cs, e);
 
 	if (rc != 0 || (rc = check_resolvable(l, &p, m, e)) != 0 ||
+	    (rc = check_attempt_over(l, &p, e)) != 0 ||
 	    (rc = store_request_begin(&l->store, e)) != 0) {
 		return rc;
 	}

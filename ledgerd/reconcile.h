@@ -49,7 +49,9 @@ int reconcile_inspect(struct ledger *l, struct span proposal_id,
 
 /*
  * Record a person's word about an unknown outcome: event, receipt and move in
- * one request. Only while no writer looks it up. `document` gets the receipt.
+ * one request. Only while no writer looks it up, and when no writer can commit
+ * the attempt any more (ATTEMPT_MAY_COMMIT): one looked at the locked row
+ * since, or lease and idle limit are over. `document` gets the receipt.
  */
 int reconcile_resolve(struct ledger *l, const struct person *person,
     const struct msg_resolve *m, struct buf *document, struct err *e);

@@ -4,7 +4,6 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/contract/rules.h"
-#include "common/db/pg_scope.h"
 #include "writerd/ledger_link.h"
 #include "writerd/row.h"
 #include "writerd/source_receipt.h"
@@ -361,8 +360,7 @@ check_before_commit(struct attempt *t, struct err *e)
 	}
 	if (t->job->fence != NULL && !ledger_is_there(t->job->fence)) {
 		(void)err_set(e, CS_E_STATE, "LEDGER_GONE",
-		    "the ledger, which alone keeps the receipt, went away "
-		    "before COMMIT; it was rolled back");
+		    "the ledger went away before COMMIT; it was rolled back");
 		return fail(t, CS_E_STATE, e, true);
 	}
 	return 0;
@@ -416,33 +414,6 @@ find_receipts(struct attempt *t, const char **table_out, struct err *e)
 	return rc == CS_E_NOT_FOUND ? 0 : rc;
 }
 
-/* Whose change this is, for the database's own row security. */
-static int
-set_scope(struct attempt *t, struct err *e)
-{
-	const struct contract_source *source = t->job->cap->source;
-	const struct change_set *cs = &t->job->cs;
-	const char *values[PG_SCOPE_PARAMS];
-	struct scalar params[PG_SCOPE_PARAMS];
-	struct db_result result;
-	int rc = 0;
-
-	if (!pg_scope_is_set(source)) {
-		return 0;
-	}
-	rc = pg_scope_check(cs->tenant, cs->principal, e);
-	if (rc != 0) {
-		return rc;
-	}
-	pg_scope_params(source, cs->tenant, cs->principal, t->arena, values);
-	for (size_t i = 0; i < PG_SCOPE_PARAMS; i++) {
-		params[i] = text(span_of(values[i]));
-	}
-	return t->db->ops->query(t->db, PG_SCOPE_SQL,
-	    (struct db_params){params, PG_SCOPE_PARAMS, NULL}, t->arena,
-	    &result, e);
-}
-
 static int
 begin(struct attempt *t, struct err *e)
 {
@@ -464,7 +435,7 @@ begin(struct attempt *t, struct err *e)
 		    (struct db_params){NULL, 0, NULL}, t->arena, &result, e);
 	}
 	if (rc == 0) {
-		rc = set_scope(t, e);
+		rc = row_set_scope(t->db, t->job, t->arena, e);
 	}
 	return rc == 0 ? 0 : fail_db(t, rc, e);
 }

@@ -26,7 +26,7 @@ struct checked_job {
 	struct change_set cs;
 	const struct contract_capability *cap;
 	/* Set by the caller: the ledger that must still be there when COMMIT
-	 * is sent, because it alone keeps the receipt. NULL: none must. */
+	 * is sent, because it counts on this attempt. NULL: none must. */
 	const struct ledger_link *fence;
 };
 

@@ -16,8 +16,9 @@
  *	Fatal: contract, key or credentials that cannot be had, a ledger with
  *	another key or contract, a sandbox that cannot be had (exit 111). A job
  *that does not hold is refused with a receipt. An unknown COMMIT is settled by
- *	the receipt row, never by trying again. When ledgerd goes away the
- *	transaction in hand is finished and the process ends.
+ *	the receipt row, never by trying again. When ledgerd goes away a
+ *	transaction whose COMMIT was not sent is rolled back and the process
+ *	ends.
  */
 #include <signal.h>
 #include <unistd.h>

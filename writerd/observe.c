@@ -61,6 +61,9 @@ look(struct db *db, const struct checked_job *job, struct arena *a,
 	rc = db->ops->query(
 	    db, plan.begin, (struct db_params){NULL, 0, NULL}, a, &result, e);
 	if (rc == 0) {
+		rc = row_set_scope(db, job, a, e);
+	}
+	if (rc == 0) {
 		rc = row_read(db, job, &plan, a, row, e);
 	}
 	db->ops->rollback(db);

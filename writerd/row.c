@@ -2,7 +2,34 @@
 
 #include "common/base/arena.h"
 #include "common/contract/rules.h"
+#include "common/db/pg_scope.h"
 #include "writerd/post_image.h"
+
+int
+row_set_scope(struct db *db, const struct checked_job *job, struct arena *a,
+    struct err *e)
+{
+	const struct contract_source *source = job->cap->source;
+	const struct change_set *cs = &job->cs;
+	const char *values[PG_SCOPE_PARAMS];
+	struct scalar params[PG_SCOPE_PARAMS];
+	struct db_result result;
+	int rc = 0;
+
+	if (!pg_scope_is_set(source)) {
+		return 0;
+	}
+	rc = pg_scope_check(cs->tenant, cs->principal, e);
+	if (rc != 0) {
+		return rc;
+	}
+	pg_scope_params(source, cs->tenant, cs->principal, a, values);
+	for (size_t i = 0; i < PG_SCOPE_PARAMS; i++) {
+		params[i] = (struct scalar){SCALAR_TEXT, span_of(values[i])};
+	}
+	return db->ops->query(db, PG_SCOPE_SQL,
+	    (struct db_params){params, PG_SCOPE_PARAMS, NULL}, a, &result, e);
+}
 
 size_t
 row_key_params(const struct checked_job *job,

@@ -13,6 +13,11 @@
 size_t row_key_params(const struct checked_job *job,
     struct scalar params[ROW_KEYS_MAX], struct span names[ROW_KEYS_MAX]);
 
+/* In the transaction: whose change this is, for the database's own row
+ * security. Nothing where the contract names no settings. */
+int row_set_scope(struct db *db, const struct checked_job *job, struct arena *a,
+    struct err *e);
+
 struct row {
 	size_t found;                 /* rows: 0, 1 or 2 */
 	struct named_scalar *columns; /* of the plan, when one; in the arena */

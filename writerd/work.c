@@ -42,20 +42,22 @@ settle(struct work *w, const struct checked_job *job, struct arena *a,
 	}
 }
 
-/* Where the ledger alone keeps receipts, it has the attempt on disk before
- * BEGIN; and it must still be there at COMMIT. */
+/* The ledger must still be there at COMMIT: one that was restarted meanwhile
+ * may have settled this attempt as not written. Where it alone keeps receipts,
+ * it has the attempt on disk before BEGIN. */
 static int
 ask_to_begin(
     struct work *w, struct checked_job *job, struct arena *a, struct err *e)
 {
 	struct msg_applying m = {.job_id = job->job.job_id};
 
-	if (job->cap->source->receipts != RECEIPTS_LEDGER || job->job.settle ||
-	    job->job.dry_run) {
+	if (job->job.settle || job->job.dry_run) {
 		return 0;
 	}
 	job->fence = w->link;
-	return ledger_applying(w->link, &m, a, e);
+	return job->cap->source->receipts == RECEIPTS_LEDGER
+		   ? ledger_applying(w->link, &m, a, e)
+		   : 0;
 }
 
 static void

@@ -20,7 +20,9 @@
 /*
  * Each server reads its own part: MariaDB that in the M comment, MySQL that in
  * the other, and both know the rest. The idle timeout lies above the statement
- * timeout, so that it only ends sessions that we forgot.
+ * timeout, so that it only ends sessions that we forgot. MySQL has none for
+ * transactions alone; a writer's session ends as a whole there, so that a
+ * writer that hangs before COMMIT cannot commit much later.
  */
 void
 my_settings(const struct my_session *session, char out[MY_SETTINGS_SIZE])
@@ -30,15 +32,22 @@ my_settings(const struct my_session *session, char out[MY_SETTINGS_SIZE])
 			 : DEFAULT_STATEMENT_TIMEOUT_MS;
 	unsigned lock_s = session->lock_timeout_s > 0 ? session->lock_timeout_s
 						      : DEFAULT_LOCK_TIMEOUT_S;
-	int n = snprintf(out, MY_SETTINGS_SIZE,
+	char idle[48] = "";
+	int n = session->read_only
+		    ? 0
+		    : snprintf(idle, sizeof(idle), ", wait_timeout = %" PRId64,
+			  ms / 1000 + 6);
+
+	cs_assert(n >= 0 && n < (int)sizeof(idle));
+	n = snprintf(out, MY_SETTINGS_SIZE,
 	    "SET NAMES utf8mb4, time_zone = '+00:00',"
 	    " sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
 	    "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
 	    " lock_wait_timeout = %u, innodb_lock_wait_timeout = %u"
 	    " /*M! , max_statement_time = %" PRId64 ".%03" PRId64
 	    ", idle_transaction_timeout = %" PRId64 " */"
-	    " /*!50708 , max_execution_time = %" PRId64 " */",
-	    lock_s, lock_s, ms / 1000, ms % 1000, ms / 1000 + 6, ms);
+	    " /*!50708 , max_execution_time = %" PRId64 "%s */",
+	    lock_s, lock_s, ms / 1000, ms % 1000, ms / 1000 + 6, ms, idle);
 
 	cs_assert(n > 0 && n < MY_SETTINGS_SIZE);
 }

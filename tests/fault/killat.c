@@ -5,11 +5,16 @@
  * itself. N 0 kills nobody. Prints "stops T" (how many there were) or "killed
  * N" to descriptor 3; exits with COMMAND's status.
  *
+ * With "fence" for N it stops PROGRAM, writerd, with a real SIGSTOP right after
+ * its last check before COMMIT (a poll of --ledger-fd that does not wait),
+ * prints "stopped PID", and leaves it.
+ *
  * Following from exec needs no privilege, although the daemons are undumpable.
  */
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +35,9 @@ static struct {
 	long stops;
 	int confined;
 	int killed;
+	int fence;    /* look for it instead of counting */
+	int at_fence; /* inside that very call */
+	pid_t stopped;
 } state;
 
 static int
@@ -46,6 +54,59 @@ runs_program(pid_t pid)
 	}
 	path[len] = '\0';
 	return strcmp(basename(path), state.program) == 0;
+}
+
+/* The number behind --ledger-fd in a process's arguments, -1: none. */
+static int
+ledger_fd(pid_t pid)
+{
+	static const char name[] = "--ledger-fd";
+	char path[64];
+	char words[4096] = "";
+	size_t len;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	file = fopen(path, "r");
+	len = file == NULL ? 0 : fread(words, 1, sizeof(words) - 1, file);
+	if (file != NULL) {
+		(void)fclose(file);
+	}
+	for (char *w = words; w < words + len; w += strlen(w) + 1) {
+		if (strcmp(w, name) == 0) {
+			return (int)strtol(w + sizeof(name), NULL, 10);
+		}
+	}
+	return -1;
+}
+
+static int
+is_fence(pid_t pid, const struct __ptrace_syscall_info *info)
+{
+	struct pollfd p = {.fd = -1};
+	long word;
+
+	if (info->entry.nr != SYS_poll || info->entry.args[1] != 1 ||
+	    (int)info->entry.args[2] != 0) {
+		return 0;
+	}
+	word = ptrace(
+	    PTRACE_PEEKDATA, pid, (void *)(long)info->entry.args[0], NULL);
+	memcpy(&p, &word, sizeof(p));
+	return p.fd == ledger_fd(pid);
+}
+
+/* Stop the target when it comes back from its last check. */
+static void
+look_for_fence(pid_t pid, const struct __ptrace_syscall_info *info)
+{
+	if (info->op == PTRACE_SYSCALL_INFO_ENTRY) {
+		state.at_fence = is_fence(pid, info);
+	} else if (info->op == PTRACE_SYSCALL_INFO_EXIT && state.at_fence) {
+		state.stopped = pid;
+		(void)kill(pid, SIGSTOP);
+		(void)dprintf(3, "stopped %d\n", pid);
+	}
 }
 
 /* Count a stop of the target, and kill it when it is the one. */
@@ -65,6 +126,10 @@ count_stop(pid_t pid)
 		}
 		return;
 	}
+	if (state.fence) {
+		look_for_fence(pid, &info);
+		return;
+	}
 	state.stops++;
 	if (state.stops == state.wanted) {
 		state.killed = 1;
@@ -78,6 +143,9 @@ go_on(pid_t pid, int signal_number)
 	enum __ptrace_request how =
 	    pid == state.target && !state.killed ? PTRACE_SYSCALL : PTRACE_CONT;
 
+	if (pid == state.stopped) {
+		how = PTRACE_DETACH; /* the signal does the rest */
+	}
 	(void)ptrace(how, pid, NULL, (void *)(long)signal_number);
 }
 
@@ -115,6 +183,7 @@ main(int argc, char **argv)
 		return 100;
 	}
 	state.program = argv[1];
+	state.fence = strcmp(argv[2], "fence") == 0;
 	state.wanted = strtol(argv[2], NULL, 10);
 	first = fork();
 	if (first == 0) {
@@ -134,8 +203,10 @@ main(int argc, char **argv)
 			break;
 		}
 	}
-	(void)dprintf(
-	    3, "%s %ld\n", state.killed ? "killed" : "stops", state.stops);
+	if (!state.fence) {
+		(void)dprintf(3, "%s %ld\n", state.killed ? "killed" : "stops",
+		    state.stops);
+	}
 	/* Whoever is still followed goes on alone when we end. */
 	return result;
 }

@@ -181,6 +181,19 @@ class WithServer:
 class OnPostgres(WithServer, LedgerReceipts, unittest.TestCase):
     engine, make = "postgres", Postgres
 
+    def test_a_look_sees_what_row_security_shows_to_this_change(self):
+        """Without its settings no row would be there, and none be locked."""
+        value = versioned_contract("postgres", receipts="ledger",
+                                   database_scope={"tenant": "app.tenant_id", "principal": "app.principal"})
+        self.w.write_config(value)
+        for statement in ("ALTER TABLE invoices ENABLE ROW LEVEL SECURITY",
+                          "ALTER TABLE invoices FORCE ROW LEVEL SECURITY",
+                          "CREATE POLICY scoped ON invoices USING (tenant_id = current_setting('app.tenant_id', true)"
+                          " AND current_setting('app.principal', true) = 'support_agent_17')"):
+            self.w.sql(statement)
+        identifier = self.lose("HIDDEN", False)
+        self.assertEqual(self.w.json("reconcile", "inspect", identifier)["classification"], "matches_reviewed_before")
+
 
 class OnMariadb(WithServer, LedgerReceipts, unittest.TestCase):
     engine, make = "mysql", Mariadb

@@ -123,6 +123,10 @@ a_session_begins_with_settings_for_both_servers(void **state)
 	assert_non_null(strstr(text, "sql_mode = 'STRICT_ALL_TABLES,"));
 	assert_non_null(strstr(text, "innodb_lock_wait_timeout = 3"));
 	assert_non_null(strstr(text, "/*M! , max_statement_time = 1.500"));
+	assert_non_null(strstr(
+	    text, "/*!50708 , max_execution_time = 1500, wait_timeout = 7 */"));
+	session.read_only = true;
+	my_settings(&session, text);
 	assert_non_null(
 	    strstr(text, "/*!50708 , max_execution_time = 1500 */"));
 }
