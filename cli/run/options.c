@@ -18,6 +18,7 @@ const char run_usage[] =
 static const char *const role_names[RUN_ROLES] = {
     [RUN_LEDGERD] = "ledgerd",
     [RUN_WRITERD] = "writerd",
+    [RUN_JWKS] = "countersign-jwks",
     [RUN_MCPD] = "mcpd",
 };
 
@@ -142,6 +143,7 @@ run_options_parse(struct run_options *o, int argc, char **argv, struct err *e)
 	}
 	if (o->check) {
 		o->role[RUN_LEDGERD] = false;
+		o->role[RUN_JWKS] = false;
 		o->role[RUN_MCPD] = o->check_reads;
 		o->role[RUN_WRITERD] = !o->check_reads;
 		o->roles_given = true;

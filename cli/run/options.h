@@ -16,6 +16,7 @@ struct err;
 enum run_role {
 	RUN_LEDGERD,
 	RUN_WRITERD,
+	RUN_JWKS, /* only where the contract has a jwks_url */
 	RUN_MCPD,
 	RUN_ROLES
 };

@@ -26,6 +26,7 @@
 static const char *const users[RUN_ROLES] = {
     [RUN_LEDGERD] = "cs-ledgerd",
     [RUN_WRITERD] = "cs-writerd",
+    [RUN_JWKS] = "cs-jwks",
     [RUN_MCPD] = "cs-mcpd",
 };
 
@@ -179,6 +180,8 @@ settle_roles(struct run *r)
 	    (!r->owns_store || !run_secrets_has(&r->secrets, RUN_WRITERD))) {
 		role[RUN_WRITERD] = false;
 	}
+	role[RUN_JWKS] = role[RUN_MCPD] && r->contract->auth != NULL &&
+			 r->contract->auth->jwks_url != NULL;
 }
 
 /* One NAME=value of our own environment, when it is set there. */
@@ -243,7 +246,9 @@ command_begin(struct run *r, struct command *c, enum run_role role)
 	buf_printf(&path, "%s/%s", r->libexec, run_role_name(role));
 	command_add(c, buf_text(&path));
 	buf_clear(&path);
-	c->env = role == RUN_WRITERD ? writer_env(r) : context_env(r);
+	c->env = role == RUN_WRITERD ? writer_env(r)
+		 : role == RUN_JWKS  ? xcalloc(1, sizeof(*c->env))
+				     : context_env(r);
 	command_add(c, "--config");
 	command_add(c, r->config);
 	if (r->ids.are_separate) {
@@ -386,6 +391,25 @@ start_checker(struct run *r, struct err *e)
 	return launch(r, role, &c, e);
 }
 
+/* It decides whose tokens count, so it is nobody else: where there are users
+ * at all, one of its own. */
+static int
+start_jwks(struct run *r, struct err *e)
+{
+	struct command c = {0};
+	uid_t uid;
+	gid_t gid;
+
+	if (r->ids.are_separate && !look_up_user(RUN_JWKS, &uid, &gid)) {
+		return err_set(e, CS_E_DENIED, "ROOT_WITHOUT_USERS",
+		    "the contract has a jwks_url, but the user cs-jwks, who "
+		    "keeps http_auth.jwks_file, does not exist: create it, "
+		    "or leave jwks_url out and keep the file yourself");
+	}
+	command_begin(r, &c, RUN_JWKS);
+	return launch(r, RUN_JWKS, &c, e);
+}
+
 /* Last, with the client's stdin and stdout. */
 static int
 start_mcpd(struct run *r, struct err *e)
@@ -448,6 +472,9 @@ run_start(struct run *r, struct err *e)
 	}
 	if (rc == 0 && r->options.role[RUN_WRITERD]) {
 		rc = start_writerd(r, e);
+	}
+	if (rc == 0 && r->options.role[RUN_JWKS]) {
+		rc = start_jwks(r, e);
 	}
 	run_catch_signals(r); /* whoever hears from mcpd may stop us */
 	if (rc == 0 && r->options.role[RUN_MCPD]) {

@@ -67,6 +67,7 @@ wait_any(struct run *r)
 		if (hangup_seen != 0) {
 			hangup_seen = 0;
 			child_signal(&r->children[RUN_MCPD], SIGHUP);
+			child_signal(&r->children[RUN_JWKS], SIGHUP);
 		}
 		for (int i = 0; i < RUN_ROLES; i++) {
 			if (fds[i].fd >= 0 && fds[i].revents != 0) {
@@ -110,7 +111,7 @@ void
 run_stop(struct run *r)
 {
 	static const enum run_role order[] = {
-	    RUN_MCPD, RUN_WRITERD, RUN_LEDGERD};
+	    RUN_MCPD, RUN_WRITERD, RUN_LEDGERD, RUN_JWKS};
 	int64_t deadline = clock_mono_ms() + STOP_TIMEOUT_MS;
 
 	for (size_t i = 0; i < RUN_ROLES; i++) {
@@ -148,11 +149,18 @@ judge_end(const struct run *r, enum run_role role, int *code_out)
 	if (!r->options.check) {
 		log_event(LOG_LEVEL_ERR, "child_died", "what=\"%s\"", text);
 	}
+	/* Neither is restarted: of the writer we no longer have the
+	 * credential, and nothing can be executed any more. */
 	if (role == RUN_WRITERD && any_running(r)) {
-		/* Not restarted: we no longer have its credential. */
 		log_event(LOG_LEVEL_WARN, "writer_gone",
 		    "hint=\"proposals and approvals go on; `countersign apply` "
 		    "brings its own writer\"");
+		return false;
+	}
+	if (role == RUN_JWKS && any_running(r)) {
+		log_event(LOG_LEVEL_WARN, "key_fetcher_gone",
+		    "hint=\"the issuer's keys stay as they are until a "
+		    "restart\"");
 		return false;
 	}
 	*code_out = CS_EXIT_FAILED;

@@ -4,8 +4,6 @@
 #include "common/base/err.h"
 #include "common/base/fdio.h"
 
-#define LOOK_EVERY_MS 1000
-
 const char *
 key_file_path(const struct contract_auth *auth)
 {
@@ -72,13 +70,13 @@ is_same(const struct stat *a, const struct stat *b)
 }
 
 int
-key_file_refresh(struct key_file *f, struct err *e)
+key_file_refresh(struct key_file *f, int64_t every_ms, struct err *e)
 {
 	int64_t now_ms = clock_mono_ms();
 	struct stat st = {0};
 	int rc = 0;
 
-	if (now_ms - f->looked_ms < LOOK_EVERY_MS) {
+	if (now_ms - f->looked_ms < every_ms) {
 		return 0;
 	}
 	f->looked_ms = now_ms;

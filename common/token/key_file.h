@@ -26,8 +26,9 @@ int key_file_open(
     struct key_file *f, const struct contract_auth *auth, struct err *e);
 void key_file_clear(struct key_file *f);
 
-/* Read the file again if it has changed, looking once a second at most: 1 for
- * new keys, 0 for the old ones, CS_E_ when the new file is of no use. */
-int key_file_refresh(struct key_file *f, struct err *e);
+/* Read the file again if it has changed since it was looked at `every_ms` ago
+ * or longer: 1 for new keys, 0 for the old ones, CS_E_ when the new file is of
+ * no use. */
+int key_file_refresh(struct key_file *f, int64_t every_ms, struct err *e);
 
 #endif

@@ -12,6 +12,11 @@
  * comparison and a flood of tokens only pushes others out. */
 #define SLOTS 256U
 
+/* How often the key file is looked at, and how often when a token does not fit
+ * the keys at hand: bad tokens must not make us look without end. */
+#define LOOK_EVERY_MS 1000
+#define LOOK_SOON_MS  50
+
 struct slot {
 	uint8_t digest[DIGEST_LEN];
 	struct arena *arena; /* NULL: empty */
@@ -63,11 +68,12 @@ verifier_free(struct verifier **v)
 	*v = NULL;
 }
 
-static void
-refresh(struct verifier *v)
+/* Are there other keys than before? */
+static bool
+refresh(struct verifier *v, int64_t every_ms)
 {
 	struct err e = {0};
-	int rc = key_file_refresh(&v->file, &e);
+	int rc = key_file_refresh(&v->file, every_ms, &e);
 
 	if (rc > 0) {
 		log_event(LOG_LEVEL_NOTICE, "token_keys_read", "keys=%zu",
@@ -76,6 +82,7 @@ refresh(struct verifier *v)
 	} else if (rc < 0) {
 		log_err(LOG_LEVEL_WARN, "token_keys_unsound", &e);
 	}
+	return rc > 0;
 }
 
 static void
@@ -106,16 +113,15 @@ is_good_still(const struct slot *slot, const uint8_t digest[DIGEST_LEN])
 	       slot->token.expires_us > clock_now_us();
 }
 
-int
-verifier_check(struct verifier *v, struct span token, struct arena *a,
-    struct token *out, struct err *e)
+static int
+check(struct verifier *v, struct span token, struct arena *a, struct token *out,
+    struct err *e)
 {
 	uint8_t digest[DIGEST_LEN];
 	struct token_policy policy;
 	struct slot *slot = NULL;
 	int rc = 0;
 
-	refresh(v);
 	if (v->file.keys == NULL) {
 		return err_set(e, CS_E_UNAVAILABLE, "TOKEN_KEYS_MISSING",
 		    "the issuer's keys are not there yet");
@@ -127,11 +133,46 @@ verifier_check(struct verifier *v, struct span token, struct arena *a,
 		out->text = token;
 		return 0;
 	}
-	policy = (struct token_policy){
-	    v->file.auth, v->file.keys, clock_now_us()};
+	policy =
+	    (struct token_policy){v->file.auth, v->file.keys, clock_now_us()};
 	rc = token_verify(&policy, token, a, out, e);
 	if (rc == 0) {
 		remember(slot, digest, out);
+	}
+	return rc;
+}
+
+/* Would newer keys make a difference? Then it is worth to look at once: the
+ * process that asked us may have seen them already. */
+static bool
+wants_keys(const struct err *e)
+{
+	static const char *const reasons[] = {"TOKEN_KEYS_MISSING",
+	    "TOKEN_KEY_UNKNOWN", "TOKEN_SIGNATURE_INVALID"};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		if (strcmp(err_reason(e), reasons[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int
+verifier_check(struct verifier *v, struct span token, struct arena *a,
+    struct token *out, struct err *e)
+{
+	struct err first = {0};
+	int rc = 0;
+
+	(void)refresh(v, LOOK_EVERY_MS);
+	rc = check(v, token, a, out, &first);
+	if (rc != 0 && wants_keys(&first) && refresh(v, LOOK_SOON_MS)) {
+		first = (struct err){0};
+		rc = check(v, token, a, out, &first);
+	}
+	if (e != NULL) {
+		*e = first;
 	}
 	return rc;
 }

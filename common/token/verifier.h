@@ -20,9 +20,10 @@ void verifier_free(struct verifier **v);
 
 /*
  * token_verify with the keys of now, which are read again when their file has
- * changed (looked at once a second at most; an unsound one is logged and the
- * old keys stay). CS_E_UNAVAILABLE with TOKEN_KEYS_MISSING when there are none.
- * Spans of *out are in the arena, but for its text, which is the caller's.
+ * changed (looked at once a second at most, and sooner for a token that does
+ * not fit; an unsound file is logged and the old keys stay). CS_E_UNAVAILABLE
+ * with TOKEN_KEYS_MISSING when there are none. Spans of *out are in the arena,
+ * but for its text, which is the caller's.
  */
 int verifier_check(struct verifier *v, struct span token, struct arena *a,
     struct token *out, struct err *e);

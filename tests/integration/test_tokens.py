@@ -2,15 +2,16 @@
 import hashlib
 import json
 import os
+import signal
 import sys
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from http_server import HttpServer  # noqa: E402
-from issuer import AUDIENCE, ISSUER, Issuer, write_keys  # noqa: E402
+from issuer import AUDIENCE, ISSUER, Issuer, KeyServer, write_keys  # noqa: E402
 from wire import Peer, call, resource, status  # noqa: E402
-from workspace import Workspace, contract  # noqa: E402
+from workspace import Workspace, child_of, contract  # noqa: E402
 
 READ = "billing.inspect_invoice"
 PROPOSE = "billing.propose_late_fee_waiver"
@@ -174,6 +175,33 @@ class Tokens(unittest.TestCase):
         mcp = self.w.serve()
         self.addCleanup(mcp.close)
         self.assertEqual(mcp.read("INV-3001")["error"]["code"], "INTERNAL")
+
+
+class Fetched(unittest.TestCase):
+    def test_keys_are_fetched_by_a_process_of_their_own(self):
+        issuer = Issuer()
+        keys = KeyServer(lambda path: (200, {}, json.dumps(issuer.jwks()).encode()))
+        self.addCleanup(keys.close)
+        w = Workspace("sqlite")
+        self.addCleanup(w.close)
+        folder = os.path.join(w.path, "keys")
+        os.mkdir(folder)
+        w.write_config(contract("sqlite", trusted_context={"provider": "http_claims"}, http_auth={
+            "issuer": ISSUER, "audience": AUDIENCE, "algorithms": ["ES256"], "jwks_url": keys.url,
+            "jwks_file": os.path.join(folder, "jwks.json")}))
+        server = HttpServer(w, token=None)
+        self.addCleanup(server.close)
+        headers = {"Authorization": "Bearer " + issuer.token()}
+        deadline = time.monotonic() + 15
+        while server.rpc("ping", headers=headers).status != 200 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertTrue(server.read("INV-3001", headers=headers)["ok"])
+        # mcpd has no way out to the issuer: only its child asked, once.
+        self.assertEqual([path for path, _ in keys.requests], ["/keys"])
+        fetcher = child_of(server.process.pid, "countersign-jwks")
+        os.kill(fetcher, signal.SIGKILL)
+        time.sleep(0.3)
+        self.assertTrue(server.read("INV-3001", headers=headers)["ok"])
 
 
 class Conflicts(unittest.TestCase):

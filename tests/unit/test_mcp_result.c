@@ -3,6 +3,7 @@
  */
 #include "tests/unit/mcp_contract.h"
 
+#include "common/base/arena.h"
 #include "mcpd/mcp/result.h"
 
 static struct named_scalar row[] = {
@@ -211,6 +212,40 @@ test_error_table(void **state)
 	    error_for("ROW_NOT_FOUND", span_of("")).retry_after_ms, 0);
 }
 
+/* A row that clients would drop is cut where everybody sees it, between
+ * characters; one that is just small enough is whole. */
+static void
+test_long_values_are_cut(void **state)
+{
+	struct fixture *f = *state;
+	struct scalar id = row[0].value;
+	char *text = malloc(50001);
+	struct json_out j = writer(f);
+	struct json_doc doc;
+	struct arena *a = arena_new();
+	struct span shown;
+
+	assert_non_null(text);
+	for (size_t i = 0; i < 50000; i += 2) {
+		memcpy(text + i, "\xc3\xa4", 2);
+	}
+	row[0].value = (struct scalar){SCALAR_TEXT, {text, 50000}};
+	result_v2.put_read(&j, &f->read);
+	assert_true(f->out.len < 20000);
+	assert_int_equal(json_scan(&doc, buf_as_span(&f->out), a, NULL), 0);
+	shown = json_get_string(&doc, json_get(&doc, 0, "data"), "id", a);
+	assert_non_null(memmem(shown.ptr, shown.len,
+	    "[cut here: 13332 of 50000 bytes shown; the evidence holds all]",
+	    62));
+	j = writer(f);
+	row[0].value.text.len = 39000;
+	result_v2.put_read(&j, &f->read);
+	assert_true(f->out.len > 39000);
+	row[0].value = id;
+	free(text);
+	arena_free(&a);
+}
+
 int
 main(void)
 {
@@ -220,6 +255,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_v2_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_v2_proposal, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_long_values_are_cut, setup, teardown),
 	    cmocka_unit_test(test_error_table),
 	};
 
