@@ -47,6 +47,7 @@ struct ledger {
 	struct event *idle_event;
 	bool visible_only; /* the document in hand is for a model */
 	bool exit_idle;
+	int lock_fd; /* says that we own the store; -1: nobody asks */
 	bool stopping;
 	bool head_wanted;        /* sign the chain's end with this commit */
 	int64_t signed_event_id; /* last head in the file */

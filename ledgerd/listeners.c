@@ -62,6 +62,25 @@ listeners_open(struct ledger *l, const struct listen_fds *fds, struct err *e)
 	return 0;
 }
 
+bool
+listeners_take_pending(void)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct listener *listener = &listeners[i];
+		int peer = -1;
+
+		while (listener->on_accept != NULL &&
+		       (peer = accept4(event_get_fd(listener->on_accept), NULL,
+			    NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+			conn_open(listener->ledger, peer, listener->role);
+			any = true;
+		}
+	}
+	return any;
+}
+
 void
 listeners_close(void)
 {

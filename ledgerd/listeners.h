@@ -18,4 +18,7 @@ int listeners_open(
 /* Stop accepting (shutdown). */
 void listeners_close(void);
 
+/* Take over everybody who has connected by now: was there anybody? */
+bool listeners_take_pending(void);
+
 #endif

@@ -20,6 +20,7 @@
  */
 #include <limits.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -156,6 +157,25 @@ on_stop(evutil_socket_t fd, short what, void *arg)
 	(void)event_base_loopbreak(l->base);
 }
 
+/*
+ * Nobody has asked for a while. Who connects while we leave would be left alone
+ * with a dead socket, so the lock is only shared from here on, by which others
+ * know (rundir_is_leaving); whoever was earlier is taken over, and we stay.
+ */
+static void
+on_idle(evutil_socket_t fd, short what, void *arg)
+{
+	struct ledger *l = arg;
+
+	if (l->lock_fd >= 0) {
+		(void)flock(l->lock_fd, LOCK_SH);
+	}
+	if (!listeners_take_pending() ||
+	    (l->lock_fd >= 0 && flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0)) {
+		on_stop(fd, what, arg);
+	}
+}
+
 /* What the supervisor knows about tenant and principal, mcpd cannot change. */
 static void
 trust_context(struct ledger *l, const struct startup *s)
@@ -188,7 +208,7 @@ add_events(struct ledger *l, const struct startup *s)
 		cs_assert(ev != NULL);
 		(void)event_add(ev, NULL);
 	}
-	l->idle_event = evtimer_new(l->base, on_stop, l);
+	l->idle_event = evtimer_new(l->base, on_idle, l);
 	cs_assert(l->idle_event != NULL);
 	group_commit_init(l);
 }
@@ -232,6 +252,7 @@ set_up(
 	}
 	l->contract = contract;
 	l->exit_idle = o.exit_idle;
+	l->lock_fd = s->lock_fd;
 	trust_context(l, s);
 	/* None: ledgerd takes no secret, but the supervisor waits for the
 	 * answer. */

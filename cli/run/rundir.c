@@ -131,6 +131,18 @@ rundir_open(struct rundir *d, const char *store, const struct identities *ids,
 	return check_folder(d, mode, e);
 }
 
+/* ledgerd shares its lock before it looks for the last time who is there. */
+bool
+rundir_is_leaving(const struct rundir *d)
+{
+	int fd = openat(
+	    d->dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	bool leaving = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0;
+
+	fd_close(&fd);
+	return leaving;
+}
+
 int
 rundir_lock(struct rundir *d, struct err *e)
 {

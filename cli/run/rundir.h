@@ -41,6 +41,10 @@ int rundir_open(struct rundir *d, const char *store,
  * with d->lock_fd ends. CS_E_STATE: another instance owns it. */
 int rundir_lock(struct rundir *d, struct err *e);
 
+/* Is whoever owns the store about to leave, or gone? To be asked after
+ * connecting: "no" means that the connection will be served. */
+bool rundir_is_leaving(const struct rundir *d);
+
 /*
  * A fresh listening socket in the folder, 0600, or 0660 for the group `gid`
  * if that is not 0. The caller owns the descriptor.

@@ -148,8 +148,13 @@ acquire_store(struct run *r, struct err *e)
 			return rc;
 		}
 		rc = rundir_connect(&r->dir, probe, &fd, e);
-		if (rc == 0) {
+		if (rc == 0 && !rundir_is_leaving(&r->dir)) {
 			break;
+		}
+		if (rc == 0) {
+			fd_close(&fd);
+			rc = err_set(e, CS_E_UNAVAILABLE, "LEDGER_LEAVING",
+			    "the ledgerd that owns the store is leaving");
 		}
 		if (rc != CS_E_UNAVAILABLE || clock_mono_ms() > deadline) {
 			return rc;
