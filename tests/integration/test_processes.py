@@ -137,6 +137,19 @@ class Processes(unittest.TestCase):
             for identifier in (first, second):
                 wait_for(lambda: w.json("proposals", "show", identifier)["proposal"]["state"] == "applied")
 
+    def test_a_server_that_starts_while_an_idle_ledgerd_leaves_is_served(self):
+        """Looking at proposals starts a ledgerd that ends 0.3 s later: whenever a
+        server comes, it finds that one or starts its own."""
+        self.w.proposed()
+        for step in range(14):
+            self.w.run("proposals", "list", check=0)
+            time.sleep(step * 0.025)
+            mcp = self.w.serve()
+            try:
+                self.assertTrue(mcp.read("INV-3001")["ok"], "after %d ms" % (step * 25))
+            finally:
+                mcp.close()
+
 
 def processes_of_writer(mcp):
     from workspace import child_of
