@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 DEMO_FLAGS ?=
 
-.PHONY: all release asan test bench soak fuzz lint format demo install clean
+.PHONY: all release asan test test-full bench soak fuzz lint format demo install clean
 
 all: release
 
@@ -19,6 +19,11 @@ asan:
 # fuzzing for a bounded time and a short bench.
 test: release asan
 	@tests/run.py
+
+# The same with every point of the fault suite; takes an hour.
+test-full: export CS_KILL_POINTS = 250
+test-full: export CS_CUTS = 1000
+test-full: test
 
 bench: release
 	@tests/bench/run.py build/release

@@ -4,9 +4,14 @@
 usage: run.py [SUITE...]     suites: unit linkage boundary integration fault conformance lint
                               fuzz bench
 
+Tests of the real programs have servers, ports and folders of their own: two of
+them run at a time, of the fault suite two classes. Their lines keep their order.
+
 Prints one line a suite as it ends, the output of what failed, and last
 `N passed, N failed`. With CI set, conformance (it needs npm packages), lint, fuzz and a short bench run as well.
 """
+import concurrent.futures
+import itertools
 import os
 import re
 import subprocess
@@ -17,6 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ASAN = os.path.join(ROOT, "build/asan")
 RELEASE = os.path.join(ROOT, "build/release")
 PYTHON = "/usr/bin/python3"
+SIDE_BY_SIDE = {"integration", "fault"}
 
 
 def run(command, timeout=1800, **env):
@@ -54,6 +60,21 @@ def count_exit(_):
     return 1, 0
 
 
+def python_tests(suite, folder):
+    """A case per file; of the fault suite, whose files run for minutes, per class."""
+    env = {"CS_BIN": os.path.join(ASAN, "bin"), "PYTHONPATH": os.path.join(ROOT, folder)}
+    for name in sorted(os.listdir(os.path.join(ROOT, folder))):
+        if not name.startswith("test_") or not name.endswith(".py") or name == "test_run.py":
+            continue
+        command = [PYTHON, "-W", "ignore", "-m", "unittest", "-b", os.path.join(folder, name)]
+        if suite != "fault":
+            yield suite, name, command, count_unittest, env
+            continue
+        with open(os.path.join(ROOT, folder, name)) as file:
+            for found in re.findall(r"(?m)^class (\w+)\([^)]*unittest\.TestCase\)", file.read()):
+                yield suite, "%s %s" % (name[5:-3], found), command + ["-k", "*.%s.*" % found], count_unittest, env
+
+
 def cases():
     """(suite, name, command, counter, environment)"""
     tests = os.path.join(ASAN, "tests")
@@ -70,38 +91,42 @@ def cases():
                                os.path.join(tests, "fake"), os.path.join(tests, "attacker")], count_lines, {})
     for suite, folder in (("boundary", "tests/boundary"), ("integration", "tests/integration"),
                           ("fault", "tests/fault"), ("soak", "tests/soak"), ("conformance", "tests/conformance")):
-        for name in sorted(os.listdir(os.path.join(ROOT, folder))):
-            if name.startswith("test_") and name.endswith(".py") and name != "test_run.py":
-                yield (suite, name, [PYTHON, "-W", "ignore", "-m", "unittest", "-b", os.path.join(folder, name)],
-                       count_unittest,
-                       {"CS_BIN": os.path.join(ASAN, "bin"), "PYTHONPATH": os.path.join(ROOT, folder)})
+        yield from python_tests(suite, folder)
     yield "lint", "lint", ["tests/lint.sh"], count_lines, {}
     yield "fuzz", "fuzz", ["make", "fuzz", "FUZZ_SECONDS=%s" % os.environ.get("FUZZ_SECONDS", "10")], count_lines, {}
     yield "bench", "bench", [PYTHON, "tests/bench/run.py", RELEASE, "--quick"], count_exit, {}
     yield "bench", "http", [PYTHON, "tests/bench/run_http.py", RELEASE, "--quick"], count_exit, {}
 
 
+def judge(case):
+    """Run one case: (line, output if it failed, passed, failed)."""
+    suite, name, command, count, env = case
+    started = time.monotonic()
+    code, output = run(command, **env)
+    good, bad = count(output)
+    if code != 0 and bad == 0:
+        bad = 1
+        good = 0 if count is count_exit else good
+    if good + bad == 0:
+        bad = 1
+        output += "no test ran\n"
+    line = "%-6s %-11s %-36s %4d passed %3d failed  %6.1f s" % (
+        "ok" if bad == 0 else "FAILED", suite, name, good, bad, time.monotonic() - started)
+    return line, output if bad else "", good, bad
+
+
 def main():
-    wanted = sys.argv[1:] or ["unit", "linkage", "boundary", "integration", "fault", "soak"] + (
+    wanted = sys.argv[1:] or ["unit", "linkage", "boundary", "integration", "fault"] + (
         ["conformance", "lint", "fuzz", "bench"] if os.environ.get("CI") else [])
     passed = failed = 0
-    for suite, name, command, count, env in cases():
-        if suite not in wanted:
-            continue
-        started = time.monotonic()
-        code, output = run(command, **env)
-        good, bad = count(output)
-        if code != 0 and bad == 0:
-            bad = 1
-            good = 0 if count is count_exit else good
-        if good + bad == 0:
-            bad = 1
-            output += "no test ran\n"
-        print("%-6s %-11s %-28s %4d passed %3d failed  %6.1f s" % (
-            "ok" if bad == 0 else "FAILED", suite, name, good, bad, time.monotonic() - started), flush=True)
-        if bad:
-            print(output[-12000:], flush=True)
-        passed, failed = passed + good, failed + bad
+    chosen = [case for case in cases() if case[0] in wanted]
+    for together, group in itertools.groupby(chosen, lambda case: case[0] in SIDE_BY_SIDE):
+        with concurrent.futures.ThreadPoolExecutor(2 if together else 1) as pool:
+            for line, output, good, bad in pool.map(judge, group):
+                print(line, flush=True)
+                if bad:
+                    print(output[-12000:], flush=True)
+                passed, failed = passed + good, failed + bad
     print("%d passed, %d failed" % (passed, failed))
     return 1 if failed else 0
 

@@ -18,7 +18,9 @@ from versioned import add_invoices, count_effects, effects, versioned_workspace 
 from workspace import BIN, Workspace, processes  # noqa: E402
 
 KILLAT = os.path.join(os.path.dirname(BIN), "tests", "killat")
-POINTS = int(os.environ.get("CS_KILL_POINTS", "100"))
+# A writer that is killed before it claims leaves the job released: nobody answers.
+PATIENCE_MS = "6000"
+POINTS = int(os.environ.get("CS_KILL_POINTS", "30"))
 FEWER = POINTS * 2 // 5
 
 
@@ -49,7 +51,7 @@ class KillAtEveryStep:
         """Run apply; returns what the killer says: ("stops"|"killed", count)."""
         reading, writing = os.pipe()
         command = [KILLAT, self.program, str(point), os.path.join(BIN, "countersign"), "apply", identifier, "--json",
-                   "--store", self.w.store, "--config", self.w.config]
+                   "--timeout-ms", PATIENCE_MS, "--store", self.w.store, "--config", self.w.config]
 
         def as_descriptor_3():
             os.dup2(writing, 3)

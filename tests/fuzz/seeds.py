@@ -22,8 +22,8 @@ frames = {
 
 SENDERS = {
     "mcpd": ["PING", "READ", "PROPOSE", "REFUSE", "RESOURCE", "STATUS", "WITHDRAW"],
-    "writer": ["PING", "CLAIM", "REPORT"],
-    "control": ["PING", "QUERY", "SHOW", "DECIDE", "APPLY"],
+    "writer": ["PING", "CLAIM", "REPORT", "APPLYING", "OBSERVED"],
+    "control": ["PING", "QUERY", "SHOW", "DECIDE", "APPLY", "INSPECT", "RESOLVE"],
     "ledger": ["FAILURE", "PONG", "DOCUMENT", "RECORDED", "PROPOSED", "JOB", "IDLE"],
 }
 
@@ -64,6 +64,12 @@ def conversations():
     yield "lost", greet + propose + decide + claim + apply + struct.pack(
         ">BH", HANG_UP | PEER["writer"] << 2, 0
     )
+    lost = greet + propose + decide + claim + apply + step("writer", frames["APPLYING"]) + struct.pack(
+        ">BH", HANG_UP | PEER["writer"] << 2, 0
+    )
+    looks = step("writer", hello("writer")) + claim + step("control", frames["INSPECT"])
+    looks += step("writer", frames["OBSERVED"])
+    yield "reconciled", lost + looks + step("control", frames["RESOLVE"])
     yield "again", everything + propose + decide + apply
     yield "reads", greet + b"".join(step("mcpd", frames[m]) for m in SENDERS["mcpd"])
     looks = b"".join(step("control", show(k, "latest")) for k in range(8))

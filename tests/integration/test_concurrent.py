@@ -9,6 +9,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from mariadb import Mariadb  # noqa: E402
 from postgres import Postgres, wait_for  # noqa: E402
 from workspace import BIN, REDUCED, Workspace, processes  # noqa: E402
 
@@ -58,6 +59,12 @@ class Concurrent:
         statuses = [r["status"] for r in self.apply_all([identifier])]
         self.assertEqual(statuses, ["applied"])
         self.assertEqual(self.effects(), 1)
+
+    def test_one_writer_and_the_same_job_twice(self):
+        self.writers(1)
+        identifier, = self.approve(["again"])
+        statuses = [self.w.json("apply", identifier)["status"] for _ in range(2)]
+        self.assertEqual((statuses, self.effects()), (["applied", "already_applied"], 1))
 
     def test_the_same_job_twice_at_once(self):
         self.writers(2)
@@ -113,14 +120,15 @@ class SqliteConcurrent(Concurrent, unittest.TestCase):
         return w
 
 
-class PostgresConcurrent(Concurrent, unittest.TestCase):
+class OnServer(Concurrent):
     @classmethod
     def setUpClass(cls):
-        cls.server = Postgres()
+        cls.server = cls.start()
+        cls.addClassCleanup(cls.server.close)
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.close()
+
+class PostgresConcurrent(OnServer, unittest.TestCase):
+    start = Postgres
 
     def make(self):
         w = Workspace("postgres", postgres=self.server)
@@ -130,6 +138,18 @@ class PostgresConcurrent(Concurrent, unittest.TestCase):
                 " NEW.updated_at := clock_timestamp(); INSERT INTO effects VALUES (NEW.id); RETURN NEW; END $$",
                 "CREATE TRIGGER touch BEFORE UPDATE ON invoices FOR EACH ROW EXECUTE FUNCTION touch()"):
             w.sql(statement)
+        return w
+
+
+class MariadbConcurrent(OnServer, unittest.TestCase):
+    start = Mariadb
+
+    def make(self):
+        w = Workspace("mysql", server=self.server)
+        w.sql("CREATE TABLE effects (id varchar(64)) ENGINE=InnoDB")
+        w.sql("CREATE TRIGGER touch BEFORE UPDATE ON invoices FOR EACH ROW SET NEW.updated_at ="
+              " greatest(sysdate(6), date_add(OLD.updated_at, interval 1 microsecond))")
+        w.sql("CREATE TRIGGER counted AFTER UPDATE ON invoices FOR EACH ROW INSERT INTO effects VALUES (NEW.id)")
         return w
 
 

@@ -86,7 +86,7 @@ class Mariadb:
         result = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             raise RuntimeError(result.stderr)
-        return [tuple(None if f == "NULL" else f for f in line.split("\t")) for line in result.stdout.splitlines()]
+        return [tuple(None if f == "NULL" else f for f in line.split("\t")) for line in result.stdout.split("\n")[:-1]]
 
     def session(self, database):
         """An interactive session of the owner: statements in, lines out."""

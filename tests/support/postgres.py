@@ -1,7 +1,9 @@
 """A private PostgreSQL server on a free loopback port, in a temporary folder."""
+import contextlib
 import glob
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -12,9 +14,13 @@ PASSWORD = "not a secret outside of this test"
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the range that connections take theirs from: no other test's can have it
+    between this moment and the server's own bind."""
+    while True:
+        port = random.randint(20000, 32000)
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def binary(name):
@@ -78,7 +84,7 @@ class Postgres:
         if result.returncode != 0:
             raise RuntimeError(result.stderr)
         return [tuple(None if f == "\x1e" else f for f in line.split("\x1f"))
-                for line in result.stdout.splitlines() if line]
+                for line in result.stdout.split("\n") if line]
 
     def session(self, database):
         """An interactive session of the owner: statements in, lines out."""

@@ -255,6 +255,12 @@ frames_of_writers(void **state)
 	struct receipt r = receipt_of(RECEIPT_APPLIED, hash);
 	struct buf text = BUF_INIT;
 	struct msg_report report = {.job_id = f.message.job_id};
+	struct msg_applying applying = {f.message.job_id};
+	struct msg_observed observed = {.job_id = f.message.job_id,
+	    .observation = OBSERVED_MATCHES_BEFORE,
+	    .code = span_of(""),
+	    .explain = span_of("The row still has the version."),
+	    .row = {f.cs.before, (uint32_t)f.cs.before_count}};
 
 	(void)state;
 	receipt_build(&r, &text);
@@ -263,6 +269,8 @@ frames_of_writers(void **state)
 	frame(MSG_JOB, &f.message);
 	frame(MSG_IDLE, "");
 	frame(MSG_REPORT, &report);
+	frame(MSG_APPLYING, &applying);
+	frame(MSG_OBSERVED, &observed);
 	buf_clear(&text);
 }
 
@@ -275,12 +283,17 @@ frames_of_people(void **state)
 	struct msg_decide decide = {f.cs.proposal_id, f.cs.hash, 1,
 	    DECISION_APPROVE, span_of("checked with billing")};
 	struct msg_apply apply = {f.cs.proposal_id, false, 30000};
+	struct msg_inspect inspect = {f.cs.proposal_id, 30000};
+	struct msg_resolve resolve = {f.cs.proposal_id, RESOLUTION_FAILED,
+	    span_of("the row is as it was reviewed")};
 
 	(void)state;
 	frame(MSG_QUERY, &query);
 	frame(MSG_SHOW, &show);
 	frame(MSG_DECIDE, &decide);
 	frame(MSG_APPLY, &apply);
+	frame(MSG_INSPECT, &inspect);
+	frame(MSG_RESOLVE, &resolve);
 }
 
 static int
