@@ -70,6 +70,7 @@ static const struct {
     {"max-per-identity", "--max-per-identity", true},
     {"request-timeout", "--request-timeout", true},
     {"sessions", "--sessions", false},
+    {"session-idle-s", "--session-idle-s", true},
     {"socket", "--socket", true},
     {"allow-uid", "--allow-uid", true},
 };

@@ -219,7 +219,8 @@ fill_config(struct front *f, bool is_local)
 	    .metrics =
 		o->metrics_token_name != NULL ? &f->metrics_bearer : NULL,
 	    .is_bridge = o->transport == TRANSPORT_BRIDGE,
-	    .has_sessions = o->sessions,
+	    .session_idle_ms =
+		o->sessions ? (int64_t)o->session_idle_s * 1000 : 0,
 	    .tls = f->tls,
 	    .max_connections = o->max_connections,
 	    .max_per_identity = o->max_per_identity,

@@ -269,14 +269,28 @@ on_mismatch(void *arg, const struct err *e)
 	stop_loop(d);
 }
 
+/* What the databases have not answered by now is given up, so that there is
+ * time to say so and to record it. */
+static void
+on_patience_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	sources_stop(&d->sources);
+}
+
 /* Answer what was begun, but not for ever. The limit first, for draining may
  * end the loop at once. */
 static void
 drain(struct daemon *d)
 {
 	struct timeval limit = {front_drain_seconds(&d->front), 0};
+	struct timeval patience = {limit.tv_sec - 1, 0};
 
 	event_base_loopexit(d->base, &limit);
+	event_base_once(d->base, -1, EV_TIMEOUT, on_patience_end, d, &patience);
 	front_drain(&d->front);
 }
 
@@ -345,9 +359,11 @@ serve(struct daemon *d, struct err *e)
 	}
 	log_event(LOG_LEVEL_INFO, "serving", "contract=%s mode=%s",
 	    d->contract->digest_text, contract_mode_name(d->server.mode));
-	return event_base_dispatch(d->base) < 0
-		   ? err_set(e, CS_E_IO, NULL, "the event loop failed")
-		   : 0;
+	if (event_base_dispatch(d->base) < 0) {
+		return err_set(e, CS_E_IO, NULL, "the event loop failed");
+	}
+	sources_settle(&d->sources, d->base);
+	return 0;
 }
 
 /* Findings go to standard output: status 1 if one of them is not well. */

@@ -14,6 +14,8 @@
 #define DEFAULT_CONNECTIONS     1024
 #define DEFAULT_PER_IDENTITY    512
 #define DEFAULT_REQUEST_TIMEOUT 15
+#define DEFAULT_SESSION_IDLE    1800
+#define SESSION_IDLE_MAX        86400
 #define CONNECTIONS_MAX         3500 /* of 4096 descriptors */
 
 /* Functions of the table below: CS_E_INVALID for a bad value. */
@@ -104,6 +106,12 @@ set_request_timeout(struct options *o, const char *value)
 	return set_number(&o->request_timeout_s, value, 3600);
 }
 
+static int
+set_session_idle(struct options *o, const char *value)
+{
+	return set_number(&o->session_idle_s, value, SESSION_IDLE_MAX);
+}
+
 /* Empty elements are a mistake, not a wildcard. */
 static int
 set_list(struct option_list *l, const char *value)
@@ -190,6 +198,7 @@ static const struct option_row {
     {"--max-per-identity", OPTION_OTHER, 0, set_max_per_identity},
     {"--request-timeout", OPTION_OTHER, 0, set_request_timeout},
     {"--sessions", OPTION_FLAG, FIELD(sessions)},
+    {"--session-idle-s", OPTION_OTHER, 0, set_session_idle},
     {"--socket", OPTION_TEXT, FIELD(socket)},
     {"--allow-uid", OPTION_OTHER, 0, set_allowed_uids},
 #undef FIELD
@@ -229,6 +238,7 @@ set_defaults(struct options *o)
 	o->max_connections = DEFAULT_CONNECTIONS;
 	o->max_per_identity = DEFAULT_PER_IDENTITY;
 	o->request_timeout_s = DEFAULT_REQUEST_TIMEOUT;
+	o->session_idle_s = DEFAULT_SESSION_IDLE;
 }
 
 int

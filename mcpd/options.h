@@ -54,6 +54,7 @@ struct options {
 	unsigned max_per_identity;
 	unsigned request_timeout_s;
 	bool sessions;
+	unsigned session_idle_s;
 	/* Unix socket */
 	const char *socket;
 	struct option_list allowed_uids; /* numbers, checked */

@@ -20,6 +20,10 @@
 /* A source never needs more rules than its certificate files or its folder. */
 #define PATHS_PER_SOURCE PG_URL_FILES
 
+/* Half a second. */
+#define SETTLE_TURNS   25
+#define SETTLE_TURN_MS 20
+
 /* What the callbacks inside secret_with need: they see one URL and leave
  * behind a port, a path or a reader. */
 struct opening {
@@ -247,6 +251,40 @@ sources_start(struct sources *s)
 		if (r != NULL && r->ops->start != NULL) {
 			r->ops->start(r);
 		}
+	}
+}
+
+void
+sources_stop(struct sources *s)
+{
+	for (size_t i = 0; i < s->contract->source_count; i++) {
+		if (s->readers[i] != NULL) {
+			s->readers[i]->ops->stop(s->readers[i]);
+		}
+	}
+}
+
+static bool
+is_ending(const struct sources *s)
+{
+	for (size_t i = 0; i < s->contract->source_count; i++) {
+		const struct reader *r = s->readers[i];
+
+		if (r != NULL && r->ops->is_ending(r)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+sources_settle(struct sources *s, struct event_base *base)
+{
+	const struct timeval turn = {0, SETTLE_TURN_MS * 1000};
+
+	for (int i = 0; i < SETTLE_TURNS && is_ending(s); i++) {
+		event_base_loopexit(base, &turn);
+		event_base_dispatch(base);
 	}
 }
 

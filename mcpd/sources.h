@@ -41,6 +41,14 @@ int sources_open(struct sources *s, struct event_base *base, struct err *e);
  * here; calls say so. */
 void sources_start(struct sources *s);
 
+/* No read is worth waiting for any more: all are answered SOURCE_UNAVAILABLE,
+ * and ended on the servers. */
+void sources_stop(struct sources *s);
+
+/* Turn the loop until the servers have been told to end what was given up, but
+ * not for long. */
+void sources_settle(struct sources *s, struct event_base *base);
+
 /*
  * Look at every source once, in the loop, and append what was found, a line of
  * JSON each (common/contract/finding.h). True when all of it is well.

@@ -171,8 +171,27 @@ gate_free(struct reader *r)
 	free(g);
 }
 
+static void
+gate_stop(struct reader *r)
+{
+	struct gate *g = (struct gate *)r;
+
+	if (g->link->ops->stop != NULL) {
+		g->link->ops->stop(g->link);
+	}
+}
+
+static bool
+gate_is_ending(const struct reader *r)
+{
+	const struct gate *g = (const struct gate *)r;
+
+	return g->link->ops->is_ending != NULL &&
+	       g->link->ops->is_ending(g->link);
+}
+
 static const struct reader_ops gate_ops = {
-    gate_start, gate_submit, gate_cancel, gate_free};
+    gate_start, gate_submit, gate_cancel, gate_free, gate_stop, gate_is_ending};
 
 struct reader *
 gate_new(struct event_base *base, const struct contract *c,

@@ -73,6 +73,11 @@ struct link_ops {
 	 * does on the server is ended. */
 	void (*cancel)(struct link *l, struct db_job *j);
 	void (*free)(struct link *l);
+	/* Answer SOURCE_UNAVAILABLE to every job, now and from now on; what
+	 * they do on the server is ended. NULL: jobs never wait. */
+	void (*stop)(struct link *l);
+	/* Is something still being ended on the server? NULL: never. */
+	bool (*is_ending)(const struct link *l);
 };
 
 struct link {

@@ -163,7 +163,7 @@ lite_free(struct link *base)
 }
 
 static const struct link_ops lite_ops = {
-    NULL, lite_submit, lite_cancel, lite_free};
+    .submit = lite_submit, .cancel = lite_cancel, .free = lite_free};
 
 int
 lite_link_new(const struct contract_source *source, const char *path,

@@ -111,6 +111,7 @@ on_cancelled(struct db_job *j)
 		log_event(LOG_LEVEL_WARN, "source_cancel_failed",
 		    "source=%s reason=%s", k->pool->source->name, j->error);
 	}
+	k->pool->cancels--;
 	arena_free(&a);
 }
 
@@ -134,6 +135,7 @@ conn_abandon(struct pool_conn *c)
 	    .arena = a,
 	    .done = on_cancelled,
 	    .context = k};
+	k->pool->cancels++;
 	k->pool->link.ops->submit(&k->pool->link, &k->job);
 }
 
@@ -350,8 +352,10 @@ pool_submit(struct link *l, struct db_job *j)
 	j->owner = p;
 	j->conn = NULL;
 	evtimer_assign(&j->timer, p->events, on_job_timeout, j);
-	if (!j->is_urgent && p->waiting >= (size_t)p->source->queue_limit) {
-		finish(j, "SOURCE_POOL_QUEUE_FULL");
+	if (!j->is_urgent &&
+	    (p->is_stopping || p->waiting >= (size_t)p->source->queue_limit)) {
+		finish(j, p->is_stopping ? "SOURCE_UNAVAILABLE"
+					 : "SOURCE_POOL_QUEUE_FULL");
 		return;
 	}
 	if (idle != NULL) {
@@ -371,6 +375,47 @@ pool_start(struct link *l)
 	if (count_in(p, CONN_CLOSED) == p->conn_count) {
 		conn_open(p->conns[0]);
 	}
+}
+
+/* A job that the server is to forget, or NULL. */
+static struct db_job *
+any_job(const struct pool *p)
+{
+	struct db_job *j = NULL;
+
+	for (size_t i = 0; i < p->conn_count; i++) {
+		j = p->conns[i]->job;
+		if (j != NULL && !j->is_urgent) {
+			return j;
+		}
+	}
+	TAILQ_FOREACH (j, &p->queue, link) {
+		if (!j->is_urgent) {
+			return j;
+		}
+	}
+	return NULL;
+}
+
+/* Looked for anew each time: a callback may take others away. */
+static void
+pool_stop(struct link *l)
+{
+	struct pool *p = (struct pool *)l;
+	struct db_job *j = NULL;
+
+	p->is_stopping = true;
+	while ((j = any_job(p)) != NULL) {
+		withdraw(p, j);
+		finish(j, "SOURCE_UNAVAILABLE");
+	}
+	pump(p);
+}
+
+static bool
+pool_is_ending(const struct link *l)
+{
+	return ((const struct pool *)l)->cancels > 0;
 }
 
 /* Our own jobs own their memory; those of others are theirs. */
@@ -403,7 +448,7 @@ pool_free(struct link *l)
 }
 
 static const struct link_ops pool_ops = {
-    pool_start, pool_submit, pool_cancel, pool_free};
+    pool_start, pool_submit, pool_cancel, pool_free, pool_stop, pool_is_ending};
 
 struct pool *
 pool_new(struct event_base *base, const struct pool_driver *driver,

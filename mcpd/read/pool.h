@@ -62,6 +62,8 @@ struct pool {
 	struct job_list queue; /* urgent jobs first */
 	size_t queued;
 	size_t waiting; /* of them not urgent */
+	size_t cancels; /* under way */
+	bool is_stopping;
 };
 
 /* What link_ops wants, for every driver. */

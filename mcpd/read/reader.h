@@ -41,6 +41,9 @@ struct reader_ops {
 	/* Forget a request that is not done; its callback will not come. */
 	void (*cancel)(struct reader *r, struct read_request *request);
 	void (*free)(struct reader *r);
+	/* As in link_ops, but never NULL. */
+	void (*stop)(struct reader *r);
+	bool (*is_ending)(const struct reader *r);
 };
 
 struct reader {

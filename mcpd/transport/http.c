@@ -25,8 +25,6 @@
 
 #define ALL_METHODS 0xffffU
 
-#define SESSION_IDLE_MS (30 * 60 * 1000LL)
-
 /* The body as one piece; evhttp has checked its length. */
 static struct span
 body_of(struct evhttp_request *req)
@@ -418,8 +416,8 @@ http_new(struct event_base *base, struct server *server,
 	http->on_finished = finished;
 	http->arg = arg;
 	http->shares = http_shares_new(config->max_per_identity);
-	if (config->has_sessions) {
-		http->sessions = http_sessions_new(SESSION_IDLE_MS);
+	if (config->session_idle_ms > 0) {
+		http->sessions = http_sessions_new(config->session_idle_ms);
 	}
 	http->evhttp = evhttp_new(base);
 	cs_assert(http->evhttp != NULL);

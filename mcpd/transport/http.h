@@ -24,8 +24,8 @@ struct http_config {
 	const struct claims *claims;  /* by http_auth; NULL: by bearer */
 	const struct bearer *metrics; /* of /metrics; no token: no metrics */
 	bool is_bridge;               /* 0.1.1's JSON-RPC */
-	bool has_sessions;
-	struct tls *tls; /* NULL: plain */
+	int64_t session_idle_ms;      /* 0: no sessions */
+	struct tls *tls;              /* NULL: plain */
 	unsigned max_connections;
 	unsigned max_per_identity; /* requests in flight */
 	unsigned request_ms;       /* for a whole request to arrive */

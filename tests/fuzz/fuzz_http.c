@@ -123,7 +123,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	    .origins = {NULL, 0, true},
 	    .bearer = &bearer,
 	    .metrics = &bearer,
-	    .has_sessions = true,
+	    .session_idle_ms = 1800000,
 	    .max_connections = 64,
 	    .max_per_identity = 64,
 	    .request_ms = 1000};

@@ -44,7 +44,7 @@ fake_submit(struct reader *r, struct read_request *q)
 	q->done(q);
 }
 
-static const struct reader_ops fake_ops = {NULL, fake_submit, NULL, NULL};
+static const struct reader_ops fake_ops = {.submit = fake_submit};
 
 static char *
 lookup(void *arg, const char *name)

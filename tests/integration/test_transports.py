@@ -183,6 +183,22 @@ class Sessions(unittest.TestCase):
         self.assertEqual(server.request("DELETE", "/mcp", headers=session).status, 200)
         self.assertEqual(server.rpc("tools/list", headers=session).status, 404)
 
+    def test_they_end_when_they_are_not_used(self):
+        server = self.start("--sessions", "--session-idle-s", "2")
+        used, idle = ({"Mcp-Session-Id": server.post(INITIALIZE).headers["mcp-session-id"]} for _ in range(2))
+        for _ in range(6):
+            time.sleep(0.5)
+            self.assertEqual(server.rpc("tools/list", headers=used).status, 200)
+        self.assertEqual(server.rpc("tools/list", headers=idle).status, 404)
+        self.assertEqual(json.loads(server.request("GET", "/healthz", auth=False).body)["sessions"], 1)
+        time.sleep(2.2)
+        self.assertEqual(server.rpc("tools/list", headers=used).status, 404)
+
+    def test_an_idle_time_out_of_range_is_refused(self):
+        for bad in ("0", "86401", "-1", "1.5"):
+            server = HttpServer(self.w, "--sessions", "--session-idle-s", bad, expect_start=False)
+            self.assertIn("--session-idle-s: not an option of mcpd, or a bad value", server.wait_refused(), bad)
+
     def test_their_number_is_bounded(self):
         server = self.start("--sessions")
         client = server.client()

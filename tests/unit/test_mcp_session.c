@@ -92,7 +92,7 @@ fake_cancel(struct reader *r, struct read_request *q)
 }
 
 static const struct reader_ops fake_ops = {
-    NULL, fake_submit, fake_cancel, NULL};
+    .submit = fake_submit, .cancel = fake_cancel};
 
 static void
 reply(uint16_t type, uint32_t id, const void *message)
