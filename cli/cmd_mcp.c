@@ -122,6 +122,14 @@ add_credentials(struct argv_list *l, const struct args *a)
 	}
 }
 
+static bool
+is_logging_json(const struct args *a)
+{
+	const char *format = args_get(a, "log-format");
+
+	return format != NULL && strcmp(format, "json") == 0;
+}
+
 /* Where it will be, on standard error; mcpd says when it is there. */
 static void
 announce(const struct args *a, const struct control *c)
@@ -129,6 +137,10 @@ announce(const struct args *a, const struct control *c)
 	const char *token = args_get(a, "auth-token-env");
 	struct buf out = BUF_INIT;
 
+	/* Whoever reads JSON reads nothing else; mcpd says the same there. */
+	if (is_logging_json(a)) {
+		return;
+	}
 	buf_printf(&out, "Countersign %s, transport %s\n", CS_VERSION,
 	    transport_of(a));
 	if (strcmp(transport_of(a), "unix") != 0) {
@@ -171,6 +183,9 @@ cmd_mcp_serve(const struct args *a, struct err *e)
 		return rc;
 	}
 	add(&l, program, NULL);
+	if (args_has(a, "log-format")) {
+		add(&l, "--log-format", args_get(a, "log-format"));
+	}
 	add(&l, "--config", c.config);
 	add(&l, "--store", c.store);
 	add(&l, "--roles",
@@ -222,6 +237,9 @@ cmd_mcp_serve_bridge(const struct args *a, struct err *e)
 	    "its callers; MCP clients want\n  countersign mcp serve "
 	    "--transport streamable-http\n";
 
-	(void)fd_write_all(STDERR_FILENO, warning, sizeof(warning) - 1, -1);
+	if (!is_logging_json(a)) {
+		(void)fd_write_all(
+		    STDERR_FILENO, warning, sizeof(warning) - 1, -1);
+	}
 	return serve_as(a, "json-rpc-http", e);
 }

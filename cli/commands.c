@@ -139,6 +139,7 @@ static const struct args_spec serve_spec[] = {ARG_STORE, ARG_CONFIG,
     {"tool-name-style", ARGS_VALUE, "canonical, openai, both or flat"},
     {"alias-mode", ARGS_VALUE, "the same as --tool-name-style"},
     {"no-writer", ARGS_FLAG, "do not start writerd"},
+    {"log-format", ARGS_VALUE, "kv or json, on standard error"},
     {"accept-reduced-isolation", ARGS_FLAG,
 	"run although this system cannot give the whole sandbox"},
     ARG_HELP, ARG_END};

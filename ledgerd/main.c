@@ -234,6 +234,15 @@ confine(struct ledger *l, struct startup *s, const char *store, struct err *e)
 	return startup_confine(s, &c, e);
 }
 
+/* libevent's own words, which are about descriptors and never about data. */
+static void
+on_library_says(int severity, const char *text)
+{
+	if (severity > EVENT_LOG_MSG) {
+		log_event(LOG_LEVEL_WARN, "event_library", "text=\"%s\"", text);
+	}
+}
+
 static int
 set_up(
     struct ledger *l, struct startup *s, int argc, char **argv, struct err *e)
@@ -261,6 +270,7 @@ set_up(
 	}
 	crypto_init();
 	resolve_people(l);
+	event_set_log_callback(on_library_says);
 	l->base = event_base_new();
 	cs_assert(l->base != NULL);
 	cs_assert(event_base_priority_init(l->base, 2) == 0);

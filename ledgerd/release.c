@@ -285,7 +285,9 @@ release_by_policy(struct conn *writer)
 			return;
 		}
 		/* Expired, or from another contract: a person has to look. */
-		log_err(LOG_LEVEL_WARN, "not_released", &e);
+		log_event(LOG_LEVEL_WARN, "not_released",
+		    "proposal=\"%.*s\" reason=%s detail=\"%s\"", SPAN_ARGS(id),
+		    err_reason(&e), e.msg);
 	}
 }
 

@@ -124,12 +124,22 @@ build_server(struct daemon *d)
 	s->rate = rate_new();
 }
 
+/* libevent's own words, which are about descriptors and never about data. */
+static void
+on_library_says(int severity, const char *text)
+{
+	if (severity > EVENT_LOG_MSG) {
+		log_event(LOG_LEVEL_WARN, "event_library", "text=\"%s\"", text);
+	}
+}
+
 /* epoll cannot wait for files, which stdin is in tests and pipelines. */
 static int
 new_base(struct daemon *d, struct err *e)
 {
 	struct event_config *config = event_config_new();
 
+	event_set_log_callback(on_library_says);
 	if (config != NULL && front_needs_poll(&d->front)) {
 		(void)event_config_avoid_method(config, "epoll");
 	}

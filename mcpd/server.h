@@ -25,8 +25,9 @@ struct server {
 	struct plan *plans;      /* by capability index */
 	struct reader **readers; /* by source index; NULL: not configured */
 	struct ledger_client *ledger;
-	struct metrics *metrics; /* NULL: nobody counts */
-	struct rate *rate;       /* NULL: no limits */
+	struct metrics *metrics;      /* NULL: nobody counts */
+	struct rate *rate;            /* NULL: no limits */
+	unsigned long long last_call; /* calls are numbered for the log */
 	/* Scratch: one reply is written at a time. */
 	struct buf line;
 	struct buf text;

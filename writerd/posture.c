@@ -220,9 +220,9 @@ judge(void *context, const struct posture_finding *f)
 		log_event(f->hard && !accepted ? LOG_LEVEL_ERR : LOG_LEVEL_WARN,
 		    accepted ? "writer_posture_accepted" : "writer_posture",
 		    "source=\"%s\" subject=\"%s\" reason=%s detail=\"%s\""
-		    " remedy=\"%s\"%s",
+		    " remedy=\"%s\" accepted=\"%s\"",
 		    v->source->name, f->subject, f->code, f->detail, f->remedy,
-		    accepted ? " accepted=\"writer_posture\"" : "");
+		    accepted ? "writer_posture" : "no");
 	}
 	if (f->hard && !accepted && !v->refused) {
 		v->refused = true;

@@ -144,11 +144,12 @@ report(struct work *w, const struct msg_job *m, const struct checked_job *job,
 	if (job->job.settle) {
 		outcome_unsettled(done, m->job_id);
 	}
+	fill_receipt(m, job, a, &r);
 	log_event(LOG_LEVEL_NOTICE, "job_done",
-	    "job=\"%.*s\" status=%s code=%s", SPAN_ARGS(m->job_id),
+	    "job=\"%.*s\" proposal=\"%.*s\" status=%s code=%s",
+	    SPAN_ARGS(m->job_id), SPAN_ARGS(r.proposal_id),
 	    receipt_status_name(done->status),
 	    done->code == NULL ? "none" : done->code);
-	fill_receipt(m, job, a, &r);
 	clock_format(clock_now_us(), at);
 	r.executed_at = span_of(at);
 	write_receipt(w, &r, done, &text);

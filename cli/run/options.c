@@ -10,6 +10,7 @@
 const char run_usage[] =
     "usage: countersign-run [--config FILE] [--store PATH]\n"
     "           [--roles ledgerd,writerd,mcpd] [--libexec DIR]\n"
+    "           [--log-format kv|json]\n"
     "           [--check] [--check-reads] [--exit-idle] [--print-ready] "
     "[--accept-reduced-isolation]\n"
     "           [--no-stdio] [--forward-hangup] [--mcpd-credential NAME]... "

@@ -112,8 +112,8 @@ warn_about_equal(const struct run_secrets *s, const struct contract *c)
 			    is_used_for_writing(c, b->name) &&
 			    secret_with(b->value, compare_value, &pair) != 0) {
 				log_event(LOG_LEVEL_WARN, "credential_shared",
-				    "read=%s write=%s: the same URL, so mcpd "
-				    "holds what can write",
+				    "read=%s write=%s why=\"the same URL, so "
+				    "mcpd holds what can write\"",
 				    a->name, b->name);
 			}
 		}

@@ -254,6 +254,9 @@ command_begin(struct run *r, struct command *c, enum run_role role)
 	c->env = role == RUN_WRITERD ? writer_env(r)
 		 : role == RUN_JWKS  ? xcalloc(1, sizeof(*c->env))
 				     : context_env(r);
+	/* First, so that a complaint about another option has it already. */
+	command_add(c, "--log-format");
+	command_add(c, log_format_name());
 	command_add(c, "--config");
 	command_add(c, r->config);
 	if (r->ids.are_separate) {

@@ -143,7 +143,7 @@ judge_end(const struct run *r, enum run_role role, int *code_out)
 
 	child_describe(ch, text, sizeof(text));
 	if (is_expected) {
-		log_event(LOG_LEVEL_INFO, "child_ended", "%s", text);
+		log_event(LOG_LEVEL_INFO, "child_ended", "what=\"%s\"", text);
 		return role != RUN_WRITERD || !any_running(r);
 	}
 	if (!r->options.check) {

@@ -164,10 +164,10 @@ utf8_utf16_len(struct span s)
 	return units;
 }
 
-/* Ranges that a terminal or browser would not show, or would obey. */
-static bool
-is_invisible(unsigned c)
+bool
+utf8_is_visible(unsigned c)
 {
+	/* What a terminal or browser would not show, or would obey. */
 	static const unsigned ranges[][2] = {{0x00, 0x1f}, {0x7f, 0x9f},
 	    {0xad, 0xad}, {0x34f, 0x34f}, {0x61c, 0x61c}, {0x115f, 0x1160},
 	    {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x200b, 0x200f},
@@ -177,10 +177,10 @@ is_invisible(unsigned c)
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
 		if (c >= ranges[i][0] && c <= ranges[i][1]) {
-			return true;
+			return false;
 		}
 	}
-	return false;
+	return true;
 }
 
 void
@@ -194,7 +194,7 @@ str_escape_for_people(struct buf *b, struct span s)
 
 		if (c == 0xfffd && pos == start + 1) {
 			buf_printf(b, "\\x%02x", (unsigned char)s.ptr[start]);
-		} else if (is_invisible(c)) {
+		} else if (!utf8_is_visible(c)) {
 			buf_printf(b, c > 0xffff ? "\\u{%x}" : "\\u%04x", c);
 		} else if (c == '\\') {
 			/* An escape that we wrote must not be mistaken for

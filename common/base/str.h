@@ -26,6 +26,10 @@ bool utf8_is_valid(struct span s);
  * that is no UTF-8 gives U+FFFD and is stepped over alone. */
 unsigned utf8_next(struct span s, size_t *pos);
 
+/* Does a terminal show it, and obey it not? Not for control, bidirectional and
+ * zero-width characters. */
+bool utf8_is_visible(unsigned code_point);
+
 /* Append one code point (a scalar value) as UTF-8. */
 void utf8_put(struct buf *b, unsigned code_point);
 

@@ -9,6 +9,7 @@
 
 #include "common/base/err.h"
 #include "common/base/fdio.h"
+#include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/proc/startup.h"
 
@@ -18,7 +19,8 @@ enum option_kind {
 	OPTION_FLAG,
 	OPTION_TEXT,
 	OPTION_FD,
-	OPTION_LISTEN
+	OPTION_LISTEN,
+	OPTION_LOG
 };
 
 struct option_row {
@@ -30,6 +32,7 @@ struct option_row {
 
 static const struct option_row options[] = {
     {"--config", offsetof(struct startup, config), OPTION_TEXT, true},
+    {"--log-format", 0, OPTION_LOG, true},
     {"--user", offsetof(struct startup, user), OPTION_TEXT, false},
     {"--bootstrap-fd", offsetof(struct startup, bootstrap_fd), OPTION_FD,
 	false},
@@ -85,6 +88,11 @@ apply_option(struct startup *s, const struct option_row *row, const char *value,
 		return 0;
 	case OPTION_FD:
 		return take_fd(field, row->name, value, e);
+	case OPTION_LOG:
+		return log_set_format(value) == 0
+			   ? 0
+			   : err_set(e, CS_E_INVALID, NULL,
+				 "%s is kv or json, not %s", row->name, value);
 	case OPTION_LISTEN:
 		break;
 	}

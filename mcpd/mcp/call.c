@@ -23,6 +23,7 @@
 /* One tools/call; lives in its request's arena and ends with it. */
 struct call {
 	struct request *request;
+	unsigned long long serial;
 	struct span tool;                      /* as the model spelled it */
 	const struct contract_capability *cap; /* NULL: unknown tool */
 	const struct trusted_context *context;
@@ -89,6 +90,26 @@ answer_error(struct call *c, struct call_error error)
 	    span_of(""));
 }
 
+/* The contract's name and not the model's word, which may be anything. */
+static void
+log_refusal(const struct call *c, const char *reason)
+{
+	log_event(LOG_LEVEL_NOTICE, "call_refused",
+	    "capability=%s request=\"%.*s\" call=%llu reason=%s",
+	    c->cap == NULL ? "none" : c->cap->name, SPAN_ARGS(c->request->id),
+	    c->serial, reason);
+}
+
+/* A person has something to decide. */
+static void
+log_proposal(const struct call *c, const struct msg_proposed *proposed)
+{
+	log_event(LOG_LEVEL_NOTICE, "proposed",
+	    "capability=%s request=\"%.*s\" call=%llu proposal=\"%.*s\"",
+	    c->cap->name, SPAN_ARGS(c->request->id), c->serial,
+	    SPAN_ARGS(proposed->proposal_id));
+}
+
 /* Stored: now it may be told. */
 static void
 on_refusal_recorded(void *context, const struct ledger_reply *reply)
@@ -146,6 +167,7 @@ refuse(struct call *c, const char *reason, const char *message)
 		c->error.retry_after_ms = c->retry_after_ms;
 	}
 	count_refusal(c);
+	log_refusal(c, reason);
 	if (c->context != NULL) {
 		m.provenance = c->context->provenance;
 	}
@@ -263,8 +285,7 @@ on_stored(void *context, const struct ledger_reply *reply)
 
 	if (reply->error != NULL) {
 		/* ledgerd records its own refusals. */
-		log_event(LOG_LEVEL_NOTICE, "call_refused",
-		    "capability=%s reason=%s", c->cap->name, reply->error);
+		log_refusal(c, reply->error);
 		/* A refusal by ledgerd is final; only an unavailable ledger
 		 * may pass. */
 		answer_error(
@@ -278,8 +299,11 @@ on_stored(void *context, const struct ledger_reply *reply)
 	c->result.evidence_id = c->cap->kind == KIND_READ
 				    ? reply->recorded.evidence_id
 				    : reply->proposed.evidence_id;
-	c->result.proposed =
-	    c->cap->kind == KIND_PROPOSAL ? &reply->proposed : NULL;
+	c->result.proposed = NULL;
+	if (c->cap->kind == KIND_PROPOSAL) {
+		c->result.proposed = &reply->proposed;
+		log_proposal(c, &reply->proposed);
+	}
 	answer(c);
 }
 
@@ -357,6 +381,8 @@ start(struct call *c)
 	struct reader *reader = server_reader(r->server, c->cap);
 
 	c->read.plan = &r->server->plans[c->cap->index];
+	c->read.request = r->id;
+	c->read.call = c->serial;
 	c->read.tenant = c->context->tenant;
 	c->read.principal = c->context->principal;
 	c->read.arena = r->arena;
@@ -426,6 +452,7 @@ on_tools_call(struct request *r)
 		return;
 	}
 	c->request = r;
+	c->serial = ++r->server->last_call;
 	c->tool = json_string(&r->doc, name, r->arena);
 	r->work = c;
 	run(c, arguments);

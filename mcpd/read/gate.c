@@ -66,6 +66,8 @@ send_job(struct gate *g, struct read_request *q)
 	struct db_job *j = &q->job;
 
 	*j = (struct db_job){.label = cap->name,
+	    .request = q->request,
+	    .call = q->call,
 	    .sql = q->plan->sql,
 	    .kept = cap->index,
 	    .params = {{q->key, column_of(cap, cap->primary_key)}},

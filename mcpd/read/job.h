@@ -23,6 +23,10 @@ struct secret;
 #define JOB_ONCE  SIZE_MAX
 #define NO_COLUMN (-1)
 
+/* For a line of the log: which call it is about. */
+#define JOB_CALL_FMT     "request=\"%.*s\" call=%llu"
+#define JOB_CALL_ARGS(j) SPAN_ARGS((j)->request), (j)->call
+
 struct db_param {
 	struct scalar value;
 	int column; /* of the answer, whose type it has; or NO_COLUMN */
@@ -32,6 +36,8 @@ struct db_param {
 struct db_job {
 	/* Set by the caller. */
 	const char *label; /* the capability, for the log; NULL: say nothing */
+	struct span request;     /* the client's id of it, raw; untrusted */
+	unsigned long long call; /* and ours; 0: none of a client */
 	const char *sql;
 	size_t kept; /* number of its prepared statement, or JOB_ONCE */
 	struct db_param params[JOB_PARAMS];

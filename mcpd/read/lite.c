@@ -34,9 +34,9 @@ is_over_time(void *arg)
 }
 
 /* A lock or a file that is away may come back; the rest is an error of the
- * contract or the schema. SQLite's text stays in the log. */
+ * contract or the schema. Not the message: it may quote values. */
 static const char *
-reason_of(struct lite_link *l, int code, const struct db_job *j)
+reason_of(int code, const struct db_job *j)
 {
 	const char *label = j->label == NULL ? "none" : j->label;
 
@@ -47,12 +47,13 @@ reason_of(struct lite_link *l, int code, const struct db_job *j)
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
 		log_event(LOG_LEVEL_WARN, "source_unavailable",
-		    "capability=%s sqlite=%d", label, code);
+		    "capability=%s " JOB_CALL_FMT " sqlite=%d", label,
+		    JOB_CALL_ARGS(j), code);
 		return "SOURCE_UNAVAILABLE";
 	default:
 		log_event(LOG_LEVEL_ERR, "source_query_failed",
-		    "capability=%s sqlite=%d text=\"%s\"", label, code,
-		    sqlite3_errmsg(l->db));
+		    "capability=%s " JOB_CALL_FMT " sqlite=%d text=\"%s\"",
+		    label, JOB_CALL_ARGS(j), code, sqlite3_errstr(code));
 		return "SOURCE_QUERY_FAILED";
 	}
 }
@@ -104,7 +105,7 @@ take_row(sqlite3_stmt *stmt, struct db_job *j)
 
 /* Step to the end: reads have a limit of two rows. */
 static const char *
-take_rows(struct lite_link *l, sqlite3_stmt *stmt, struct db_job *j)
+take_rows(sqlite3_stmt *stmt, struct db_job *j)
 {
 	const char *error = NULL;
 	int rc = sqlite3_step(stmt);
@@ -115,7 +116,7 @@ take_rows(struct lite_link *l, sqlite3_stmt *stmt, struct db_job *j)
 		}
 		rc = sqlite3_step(stmt);
 	}
-	return rc == SQLITE_DONE ? error : reason_of(l, rc, j);
+	return rc == SQLITE_DONE ? error : reason_of(rc, j);
 }
 
 static void
@@ -130,8 +131,7 @@ lite_submit(struct link *base, struct db_job *j)
 	if (rc == SQLITE_OK) {
 		rc = bind_values(stmt, j);
 	}
-	j->error =
-	    rc == SQLITE_OK ? take_rows(l, stmt, j) : reason_of(l, rc, j);
+	j->error = rc == SQLITE_OK ? take_rows(stmt, j) : reason_of(rc, j);
 	if (j->kept == JOB_ONCE) {
 		sqlite3_finalize(stmt);
 	} else if (stmt != NULL) {

@@ -264,8 +264,9 @@ job_failed(struct my_conn *c)
 
 	if (j->label != NULL && strcmp(reason, "ROW_NOT_FOUND") != 0) {
 		log_event(LOG_LEVEL_WARN, "source_query_failed",
-		    "source=%s capability=%s mysql=%u",
-		    c->base.pool->source->name, j->label, code);
+		    "source=%s capability=%s " JOB_CALL_FMT " mysql=%u",
+		    c->base.pool->source->name, j->label, JOB_CALL_ARGS(j),
+		    code);
 	}
 	if (my_error_needs_new_session(code)) {
 		pool_conn_lost(&c->base);

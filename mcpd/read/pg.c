@@ -275,8 +275,8 @@ take_error(struct pg_conn *c, const PGresult *result)
 	c->lost = pg_error_needs_new_session(sqlstate);
 	if (j->label != NULL && strcmp(c->error, "ROW_NOT_FOUND") != 0) {
 		log_event(LOG_LEVEL_WARN, "source_query_failed",
-		    "source=%s capability=%s sqlstate=%s",
-		    c->base.pool->source->name, j->label,
+		    "source=%s capability=%s " JOB_CALL_FMT " sqlstate=%s",
+		    c->base.pool->source->name, j->label, JOB_CALL_ARGS(j),
 		    sqlstate == NULL ? "none" : sqlstate);
 	}
 }

@@ -332,8 +332,9 @@ on_job_timeout(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	log_event(LOG_LEVEL_WARN, "source_timeout",
-	    "source=%s capability=%s reason=%s", p->source->name,
-	    j->label == NULL ? "none" : j->label, reason);
+	    "source=%s capability=%s " JOB_CALL_FMT " reason=%s",
+	    p->source->name, j->label == NULL ? "none" : j->label,
+	    JOB_CALL_ARGS(j), reason);
 	withdraw(p, j);
 	finish(j, reason);
 	pump(p);

@@ -16,6 +16,8 @@ struct reader;
 struct read_request {
 	/* Set by the caller. */
 	const struct plan *plan;
+	struct span request; /* for the log, as in db_job */
+	unsigned long long call;
 	struct scalar key;  /* the model's argument */
 	struct span tenant; /* from the trusted context */
 	struct span principal;
