@@ -66,6 +66,7 @@ int cmd_receipts_show(const struct args *a, struct err *e);
 int cmd_events_tail(const struct args *a, struct err *e);
 int cmd_ledger_verify(const struct args *a, struct err *e);
 int cmd_ledger_status(const struct args *a, struct err *e);
+int cmd_metrics(const struct args *a, struct err *e);
 int cmd_writeback_migration(const struct args *a, struct err *e);
 int cmd_writeback_grants(const struct args *a, struct err *e);
 int cmd_writeback_doctor(const struct args *a, struct err *e);

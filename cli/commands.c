@@ -108,6 +108,9 @@ static const struct args_spec grants_spec[] = {
 static const struct args_spec doctor_spec[] = {ARG_CONFIG, ARG_JSON,
     {"check-db", ARGS_FLAG, "let a writer look at the databases"}, ARG_HELP,
     ARG_END};
+static const struct args_spec metrics_spec[] = {ARG_STORE, ARG_CONFIG,
+    {"textfile", ARGS_VALUE, "write it to this file, at once as a whole"},
+    ARG_HELP, ARG_END};
 static const struct args_spec serve_spec[] = {ARG_STORE, ARG_CONFIG,
     {"transport", ARGS_VALUE, "stdio, streamable-http, json-rpc-http or unix"},
     {"host", ARGS_VALUE, "address to listen on (127.0.0.1)"},
@@ -201,6 +204,8 @@ const struct command commands[] = {
 	cmd_ledger_verify},
     {"ledger", "status", "", "Show the ledger's state", ledger_spec,
 	cmd_ledger_status},
+    {"metrics", NULL, "", "Print what ledgerd has counted, for a collector",
+	metrics_spec, cmd_metrics},
     {"writeback", "migration", "[engine]",
 	"Print the SQL that makes the receipt table", migration_spec,
 	cmd_writeback_migration},

@@ -9,6 +9,7 @@
 #include "common/base/xalloc.h"
 #include "ledgerd/dispatch.h"
 #include "ledgerd/group_commit.h"
+#include "ledgerd/metrics.h"
 #include "ledgerd/release.h"
 
 #define READ_CHUNK     65536U
@@ -18,6 +19,7 @@
 static void
 log_peer(const struct conn *c, const char *event, const char *why)
 {
+	metrics_count_refused_peer(c->ledger);
 	log_event(LOG_LEVEL_WARN, event, "peer=%s uid=%lld why=\"%s\"",
 	    proto_role_name(c->role), (long long)c->uid, why);
 }
@@ -277,6 +279,7 @@ conn_reply(struct conn *c, uint32_t id, uint16_t type, const void *message)
 		    "the answer is larger than a message may be");
 		conn_fail(c, id, &e, false);
 	}
+	metrics_count_held_reply(c->ledger);
 	/* Also when nothing was written: the answer has to leave at the
 	 * turn's end. */
 	group_commit_want(c->ledger);
@@ -351,6 +354,7 @@ conn_open(struct ledger *l, int fd, enum proto_role role)
 
 	if (l->conn_count >= CONN_MAX ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
+		metrics_count_refused_peer(l);
 		log_event(LOG_LEVEL_WARN, "peer_refused", "peer=%s count=%u",
 		    proto_role_name(role), l->conn_count);
 		fd_close(&fd);

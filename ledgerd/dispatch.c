@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
+#include "ledgerd/metrics.h"
 
 /* The largest message struct, for decoding into. */
 union any_message {
@@ -52,6 +53,7 @@ greet(struct conn *c, uint32_t id, const struct msg_hello *m)
 		    "%s has contract %s, ledgerd has %s: restart them together "
 		    "with one contract file",
 		    proto_role_name(c->role), theirs, l->contract->digest_text);
+		metrics_count_refused_peer(l);
 		log_err(LOG_LEVEL_ERR, "peer_refused", &e);
 		conn_fail(c, id, &e, false);
 		c->closing = true;

@@ -6,6 +6,7 @@
 #include "ledgerd/decide.h"
 #include "ledgerd/dispatch.h"
 #include "ledgerd/documents.h"
+#include "ledgerd/metrics.h"
 #include "ledgerd/reconcile.h"
 #include "ledgerd/release.h"
 #include "ledgerd/verify.h"
@@ -47,7 +48,9 @@ on_show(struct conn *c, uint32_t id, const void *message)
 		verify_start(c, id);
 		return;
 	}
-	rc = document_show(c->ledger, m, &document, &e);
+	rc = m->kind == SHOW_METRICS
+		 ? metrics_write(c->ledger, &document, &e)
+		 : document_show(c->ledger, m, &document, &e);
 	answer(c, id, rc, &document, &e);
 }
 

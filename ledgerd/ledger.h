@@ -45,7 +45,8 @@ struct ledger {
 	struct arena *scratch; /* of the message being handled */
 	struct event *commit_event;
 	struct event *idle_event;
-	bool visible_only; /* the document in hand is for a model */
+	bool visible_only;       /* the document in hand is for a model */
+	struct metrics *metrics; /* what it has seen; NULL: nobody counts */
 	bool exit_idle;
 	int lock_fd; /* says that we own the store; -1: nobody asks */
 	bool stopping;

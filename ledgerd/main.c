@@ -33,6 +33,7 @@
 #include "ledgerd/conn.h"
 #include "ledgerd/group_commit.h"
 #include "ledgerd/listeners.h"
+#include "ledgerd/metrics.h"
 #include "ledgerd/release.h"
 #include "ledgerd/store/events.h"
 
@@ -296,7 +297,9 @@ main(int argc, char **argv)
 	struct startup s = {.role = PROC_LEDGERD,
 	    .program = "ledgerd",
 	    .listen_names = listener_names};
-	struct ledger l = {.conns = TAILQ_HEAD_INITIALIZER(l.conns)};
+	struct metrics metrics = {0};
+	struct ledger l = {
+	    .conns = TAILQ_HEAD_INITIALIZER(l.conns), .metrics = &metrics};
 	struct err e = {0};
 	struct conn *c;
 

@@ -7,6 +7,7 @@
 #include "ledgerd/documents.h"
 #include "ledgerd/group_commit.h"
 #include "ledgerd/jobs.h"
+#include "ledgerd/metrics.h"
 #include "ledgerd/reconcile.h"
 #include "ledgerd/store/events.h"
 
@@ -434,6 +435,9 @@ release_report(struct conn *writer, const struct msg_report *m, struct err *e)
 	rc = apply_receipt(l, &job, &r, m->receipt, e);
 	store_request_end(&l->store, rc == 0);
 	if (rc == 0) {
+		if (!r.dry_run) {
+			metrics_count_report(l, r.status);
+		}
 		l->head_wanted = true;
 		release_done(writer);
 		release_answer(l, job.proposal_id, m->receipt);

@@ -120,6 +120,7 @@ build_server(struct daemon *d)
 	s->plans = plans_build(d->contract, d->arena);
 	s->readers = d->sources.readers;
 	metrics_init(&d->metrics, d->contract);
+	d->metrics.readers = d->sources.readers;
 	s->metrics = &d->metrics;
 	s->rate = rate_new();
 }

@@ -19,8 +19,11 @@ struct metrics_capability {
 /* Every status that HTTP answers with; others count as the last. */
 #define METRICS_STATUSES 16U
 
+struct reader;
+
 struct metrics {
 	const struct contract *contract;
+	struct reader *const *readers; /* by source index, borrowed; or NULL */
 	struct metrics_capability *capabilities; /* by index */
 	uint64_t unknown_tools;
 	bool *source_failed; /* by index: its last read found no database */

@@ -22,7 +22,7 @@
 
 /* Half a second. */
 #define SETTLE_TURNS   25
-#define SETTLE_TURN_MS 20
+#define SETTLE_TURN_US 20000
 
 /* What the callbacks inside secret_with need: they see one URL and leave
  * behind a port, a path or a reader. */
@@ -280,7 +280,7 @@ is_ending(const struct sources *s)
 void
 sources_settle(struct sources *s, struct event_base *base)
 {
-	const struct timeval turn = {0, SETTLE_TURN_MS * 1000};
+	const struct timeval turn = {0, SETTLE_TURN_US};
 
 	for (int i = 0; i < SETTLE_TURNS && is_ending(s); i++) {
 		event_base_loopexit(base, &turn);

@@ -217,6 +217,7 @@ enum show_kind {
 	SHOW_JOB,
 	SHOW_VERIFY,
 	SHOW_HEALTH,
+	SHOW_METRICS, /* OpenMetrics text */
 	SHOW_KINDS
 };
 

@@ -162,13 +162,16 @@ int
 proposal_add(struct store *s, const struct change_set *cs,
     const char *contract_digest, int64_t now_us, struct err *e)
 {
-	return stmt_change(s, STMT_PROPOSAL_ADD, e,
+	int rc = stmt_change(s, STMT_PROPOSAL_ADD, e,
 	    "ttstttttttttt"
 	    "bi",
 	    cs->proposal_id, cs->hash, contract_digest, cs->tenant,
 	    cs->principal, cs->action, cs->business_object, cs->object_id,
 	    cs->source_kind, cs->source_id, cs->schema, cs->table,
 	    cs->evidence_id, cs->stored, now_us);
+
+	s->counts.moved[STATE_PENDING_REVIEW] += rc == 0 ? 1 : 0;
+	return rc;
 }
 
 int
@@ -190,7 +193,10 @@ int
 proposal_move(struct store *s, struct span id,
     const struct proposal_moved *move, struct err *e)
 {
-	return stmt_change(s, STMT_PROPOSAL_MOVE, e, "tssiii", id,
+	int rc = stmt_change(s, STMT_PROPOSAL_MOVE, e, "tssiii", id,
 	    state_name(move->from), state_name(move->to), move->now_us,
 	    (int64_t)move->retryable, (int64_t)move->mutated);
+
+	s->counts.moved[move->to] += rc == 0 ? 1 : 0;
+	return rc;
 }

@@ -316,7 +316,11 @@ store_commit(struct store *s, struct err *e)
 	if (s->in_transaction) {
 		rc = stmt_plain(s, STMT_COMMIT, e);
 		if (rc != 0) {
+			s->commit_failures++;
 			store_rollback(s);
+		} else {
+			s->commits++;
+			s->turn_counts = s->counts;
 		}
 		s->in_transaction = false;
 	}
@@ -332,6 +336,7 @@ store_rollback(struct store *s)
 		(void)stmt_plain(s, STMT_ROLLBACK, &e);
 	}
 	s->in_transaction = false;
+	s->counts = s->turn_counts;
 	/* The chain ends where the file says, not where we had got to. */
 	s->last_event_id = 0;
 	s->last_at_us = 0;
@@ -344,6 +349,7 @@ store_request_begin(struct store *s, struct err *e)
 {
 	int rc = store_begin(s, e);
 
+	s->request_counts = s->counts;
 	return rc != 0 ? rc : stmt_plain(s, STMT_SAVEPOINT, e);
 }
 
@@ -359,6 +365,7 @@ store_request_end(struct store *s, bool keep)
 			 * that its COMMIT fails and everybody is told. */
 			(void)stmt_plain(s, STMT_ROLLBACK, &e);
 		}
+		s->counts = s->request_counts;
 		/* The savepoint took events back; the ones before it in this
 		 * turn stay, and the connection that writes sees them. */
 		s->last_event_id = 0;

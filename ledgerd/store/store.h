@@ -11,12 +11,18 @@
 
 #include "common/base/err.h"
 #include "common/base/span.h"
+#include "ledgerd/rules/state.h"
 
 enum stmt_id {
 #define STMT(name, sql) STMT_##name,
 #include "ledgerd/store/stmt.def"
 #undef STMT
 	STMT_COUNT
+};
+
+/* Since the start; what a turn or a request takes back is not in it. */
+struct store_counts {
+	uint64_t moved[STATES]; /* proposals that came into this state */
 };
 
 struct store {
@@ -28,6 +34,11 @@ struct store {
 	int64_t last_event_id;
 	int64_t last_at_us;
 	uint8_t last_hash[32];
+	struct store_counts counts;
+	struct store_counts turn_counts;    /* as of the last COMMIT */
+	struct store_counts request_counts; /* as of store_request_begin */
+	uint64_t commits;
+	uint64_t commit_failures;
 	/* The write-ahead log, for wal.c. */
 	int wal_frames;          /* as of the last commit; 0: nothing new */
 	sqlite3_int64 wal_bytes; /* room that it is known to have */

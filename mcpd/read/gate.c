@@ -192,8 +192,20 @@ gate_is_ending(const struct reader *r)
 	       g->link->ops->is_ending(g->link);
 }
 
-static const struct reader_ops gate_ops = {
-    gate_start, gate_submit, gate_cancel, gate_free, gate_stop, gate_is_ending};
+static void
+gate_stats(const struct reader *r, struct reader_stats *out)
+{
+	const struct gate *g = (const struct gate *)r;
+
+	*out = (struct reader_stats){0};
+	if (g->link->ops->stats != NULL) {
+		g->link->ops->stats(g->link, out);
+	}
+	probe_stats(g->probe, out);
+}
+
+static const struct reader_ops gate_ops = {gate_start, gate_submit, gate_cancel,
+    gate_free, gate_stop, gate_is_ending, gate_stats};
 
 struct reader *
 gate_new(struct event_base *base, const struct contract *c,

@@ -32,6 +32,21 @@ struct db_param {
 	int column; /* of the answer, whose type it has; or NO_COLUMN */
 };
 
+/* What a link has done and does; its users add what they know. */
+struct reader_stats {
+	uint64_t max; /* connections */
+	uint64_t open;
+	uint64_t active;
+	uint64_t waiting;
+	uint64_t queue_timeouts;
+	uint64_t queue_full;
+	uint64_t statement_timeouts;
+	uint64_t cancels;
+	uint64_t connect_failures;
+	uint64_t probe_known;   /* 0 or 1 */
+	uint64_t probe_refused; /* tools */
+};
+
 /* Must stay until `done` or link cancel. */
 struct db_job {
 	/* Set by the caller. */
@@ -84,6 +99,8 @@ struct link_ops {
 	void (*stop)(struct link *l);
 	/* Is something still being ended on the server? NULL: never. */
 	bool (*is_ending)(const struct link *l);
+	/* Fill in what a link knows. NULL: nothing. */
+	void (*stats)(const struct link *l, struct reader_stats *out);
 };
 
 struct link {

@@ -136,6 +136,7 @@ conn_abandon(struct pool_conn *c)
 	    .done = on_cancelled,
 	    .context = k};
 	k->pool->cancels++;
+	k->pool->stats.cancels++;
 	k->pool->link.ops->submit(&k->pool->link, &k->job);
 }
 
@@ -176,6 +177,7 @@ pool_connect_failed(struct pool_conn *c, const char *text)
 
 	log_event(LOG_LEVEL_WARN, "source_unavailable", "source=%s text=\"%s\"",
 	    p->source->name, text);
+	p->stats.connect_failures++;
 	p->retry_at_ms = clock_mono_ms() + p->backoff_ms;
 	p->backoff_ms *= 2;
 	if (p->backoff_ms > BACKOFF_MAX_MS) {
@@ -335,6 +337,11 @@ on_job_timeout(evutil_socket_t fd, short what, void *arg)
 	    "source=%s capability=%s " JOB_CALL_FMT " reason=%s",
 	    p->source->name, j->label == NULL ? "none" : j->label,
 	    JOB_CALL_ARGS(j), reason);
+	if (j->conn == NULL) {
+		p->stats.queue_timeouts++;
+	} else {
+		p->stats.statement_timeouts++;
+	}
 	withdraw(p, j);
 	finish(j, reason);
 	pump(p);
@@ -419,6 +426,19 @@ pool_is_ending(const struct link *l)
 	return ((const struct pool *)l)->cancels > 0;
 }
 
+static void
+pool_stats(const struct link *l, struct reader_stats *out)
+{
+	const struct pool *p = (const struct pool *)l;
+
+	*out = p->stats;
+	out->max = p->conn_count;
+	out->open = p->conn_count - count_in(p, CONN_CLOSED) -
+		    count_in(p, CONN_CONNECTING);
+	out->active = count_in(p, CONN_BUSY);
+	out->waiting = p->waiting;
+}
+
 /* Our own jobs own their memory; those of others are theirs. */
 static void
 pool_free(struct link *l)
@@ -448,8 +468,8 @@ pool_free(struct link *l)
 	free(p);
 }
 
-static const struct link_ops pool_ops = {
-    pool_start, pool_submit, pool_cancel, pool_free, pool_stop, pool_is_ending};
+static const struct link_ops pool_ops = {pool_start, pool_submit, pool_cancel,
+    pool_free, pool_stop, pool_is_ending, pool_stats};
 
 struct pool *
 pool_new(struct event_base *base, const struct pool_driver *driver,

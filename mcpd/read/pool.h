@@ -64,6 +64,7 @@ struct pool {
 	size_t waiting; /* of them not urgent */
 	size_t cancels; /* under way */
 	bool is_stopping;
+	struct reader_stats stats; /* its counters */
 };
 
 /* What link_ops wants, for every driver. */

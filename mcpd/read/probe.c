@@ -368,6 +368,19 @@ probe_verdict(const struct probe *p, const struct contract_capability *cap)
 	return p->known_refused[cap->index] ? PROBE_REFUSED : PROBE_PASSED;
 }
 
+void
+probe_stats(const struct probe *p, struct reader_stats *out)
+{
+	out->probe_known = p->is_known;
+	for (size_t i = 0; i < p->contract->capability_count; i++) {
+		const struct contract_capability *cap =
+		    &p->contract->capabilities[i];
+
+		out->probe_refused += cap->source == p->source &&
+				      probe_verdict(p, cap) == PROBE_REFUSED;
+	}
+}
+
 struct span
 probe_lines(const struct probe *p)
 {

@@ -71,6 +71,8 @@ void probe_run(struct probe *p);
 enum probe_verdict probe_verdict(
     const struct probe *p, const struct contract_capability *cap);
 
+void probe_stats(const struct probe *p, struct reader_stats *out);
+
 /* The findings of the last run that came to its end, as lines; empty if none
  * did. Borrowed until the next run ends. */
 struct span probe_lines(const struct probe *p);

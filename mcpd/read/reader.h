@@ -46,6 +46,7 @@ struct reader_ops {
 	/* As in link_ops, but never NULL. */
 	void (*stop)(struct reader *r);
 	bool (*is_ending)(const struct reader *r);
+	void (*stats)(const struct reader *r, struct reader_stats *out);
 };
 
 struct reader {
