@@ -29,8 +29,8 @@ issuer_new(void)
 	struct issuer *i = xcalloc(1, sizeof(*i));
 	cjose_err e;
 
-	i->rsa = cjose_jwk_create_RSA_random(
-	    2048, exponent, sizeof(exponent), &e);
+	i->rsa =
+	    cjose_jwk_create_RSA_random(2048, exponent, sizeof(exponent), &e);
 	i->ec = cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, &e);
 	cs_assert(i->rsa != NULL && i->ec != NULL);
 	id(i->rsa, "rsa");
@@ -102,8 +102,8 @@ sign_ed25519(struct issuer *i, struct span input, struct arena *a)
 /* libcjose writes the header itself; one of ours comes back in its place only
  * for Ed25519, or with a signature that cannot fit it. */
 static struct span
-sign_cjose(struct issuer *i, enum token_alg alg, struct span claims,
-    struct arena *a)
+sign_cjose(
+    struct issuer *i, enum token_alg alg, struct span claims, struct arena *a)
 {
 	cjose_err e;
 	cjose_header_t *header = cjose_header_new(&e);
@@ -129,8 +129,8 @@ issuer_sign(struct issuer *i, enum token_alg alg, const char *header,
     const char *claims, struct arena *a)
 {
 	struct span body = json(claims, a);
-	struct span head = json(
-	    header != NULL ? header : "{'alg':'EdDSA','kid':'ed'}", a);
+	struct span head =
+	    json(header != NULL ? header : "{'alg':'EdDSA','kid':'ed'}", a);
 	struct span input;
 
 	if (header == NULL && alg != TOKEN_EDDSA) {
@@ -138,9 +138,9 @@ issuer_sign(struct issuer *i, enum token_alg alg, const char *header,
 	}
 	head = base64url(head.ptr, head.len, a);
 	body = base64url(body.ptr, body.len, a);
-	input = span_of(arena_printf(
-	    a, "%.*s.%.*s", SPAN_ARGS(head), SPAN_ARGS(body)));
+	input = span_of(
+	    arena_printf(a, "%.*s.%.*s", SPAN_ARGS(head), SPAN_ARGS(body)));
 	head = sign_ed25519(i, input, a);
-	return span_of(arena_printf(
-	    a, "%.*s.%.*s", SPAN_ARGS(input), SPAN_ARGS(head)));
+	return span_of(
+	    arena_printf(a, "%.*s.%.*s", SPAN_ARGS(input), SPAN_ARGS(head)));
 }
