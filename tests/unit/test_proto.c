@@ -177,7 +177,7 @@ static const struct layout {
     {MSG_APPLYING, "t200"},
     {MSG_OBSERVED, "t200e5t64t1024l512(" SCALAR ")"},
     {MSG_QUERY, "e6ul24(t64t512)"},
-    {MSG_SHOW, "e8t200"},
+    {MSG_SHOW, "e9t200"},
     {MSG_DECIDE, "t200t200ue2t4096"},
     {MSG_APPLY, "t200bu"},
     {MSG_INSPECT, "t200u"},
