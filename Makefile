@@ -27,6 +27,7 @@ test-full: test
 
 bench: release
 	@tests/bench/run.py build/release
+	@tests/bench/run_http.py build/release
 
 # Restless HTTP clients for five minutes; `make test` has twenty seconds of it.
 soak: release
