@@ -245,12 +245,17 @@ class Bench:
                     r.add("%s, of which %s" % (name, program), "µs", in_flight, seconds / calls * 1e6)
 
     def pgbench(self, server, script, in_flight):
+        """On a busy machine 64 logins may take the whole time: then again."""
         from postgres import PASSWORD, binary
-        done = subprocess.run(
-            [binary("pgbench"), "-n", "-M", "prepared", "-c", str(in_flight), "-j", "2", "-T",
-             str(self.pgbench_seconds), "-f", script, "-h", "127.0.0.1", "-p", str(server.port), "-U", "reader", "shop"],
-            env={"PATH": "/usr/bin:/bin", "PGPASSWORD": PASSWORD}, capture_output=True, text=True, check=True)
-        return float(re.search(r"^tps = ([\d.]+)", done.stdout, re.M).group(1))
+        for seconds in (self.pgbench_seconds, 4, 8):
+            done = subprocess.run(
+                [binary("pgbench"), "-n", "-M", "prepared", "-c", str(in_flight), "-j", "2", "-T", str(seconds), "-f",
+                 script, "-h", "127.0.0.1", "-p", str(server.port), "-U", "reader", "shop"],
+                env={"PATH": "/usr/bin:/bin", "PGPASSWORD": PASSWORD}, capture_output=True, text=True, check=True)
+            found = re.search(r"^tps = ([\d.]+)", done.stdout, re.M)
+            if found is not None:
+                return float(found.group(1))
+        raise AssertionError("pgbench says nothing: %s%s" % (done.stdout, done.stderr))
 
     def reads(self, server, workspace, script):
         """Reads and pgbench take turns, so that both meet the same machine."""
