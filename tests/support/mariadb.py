@@ -4,6 +4,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -11,6 +12,7 @@ from postgres import free_port
 
 PASSWORD = "not a secret outside of this test"
 ACCOUNTS = ("reader", "writer")
+ENDED_BY_ITSELF = "mariadbd ended by itself"
 
 
 def literal(value):
@@ -72,8 +74,18 @@ class Mariadb:
             self.process = None
 
     def close(self):
+        self.note_death()
         self.stop(signal.SIGKILL)
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def note_death(self):
+        """A server that ended without being told to: say so, past unittest's buffer. run.py looks for the words."""
+        if self.process is None or self.process.poll() is None:
+            return
+        print("%s (%d)\n%s" % (ENDED_BY_ITSELF, self.process.returncode, open(os.path.join(self.path, "log")).read()),
+              file=sys.__stderr__, flush=True)
+        self.process = None
+        self.start()
 
     def url(self, database, role="writer", scheme="mysql"):
         return "%s://%s:%s@127.0.0.1:%d/%s" % (scheme, role, PASSWORD.replace(" ", "%20"), self.port, database)
@@ -97,6 +109,7 @@ class Mariadb:
 
     def make_shop(self, rows, engine="InnoDB"):
         """Table, rows, and what the two accounts may: one reads, one writes two columns."""
+        self.note_death()
         values = ", ".join("(%s)" % ", ".join(map(literal, row)) for row in rows)
         self.sql(
             "mysql", "DROP DATABASE shop", "CREATE DATABASE shop CHARACTER SET utf8mb4", "USE shop",
