@@ -8,6 +8,7 @@
 
 struct err;
 
+/* One row of a folder's table. */
 struct command {
 	const char *group; /* "proposals" */
 	const char *verb;  /* "show"; NULL when the group is the command */
@@ -19,8 +20,21 @@ struct command {
 	int (*run)(const struct args *a, struct err *e);
 };
 
-/* Every command, in the order of the help. */
-extern const struct command commands[];
+/* The tables of every folder, in the order of the help; NULL ends it. */
+extern const struct command *const command_tables[];
+
+/*
+ * Print usage: all commands, those of one group (NULL: all), or one command
+ * with its flags.
+ */
+void help_print(const char *group, int fd);
+void help_print_command(const struct command *c, int fd);
+
+/* countersign completion <shell>: from the same tables. */
+int cmd_completion(const struct args *a, struct err *e);
+
+/* Visit every command: NULL to begin, NULL at the end. */
+const struct command *command_next(const struct command *c);
 
 /* Flags that many commands share. */
 #define ARG_STORE                                                   \
@@ -44,35 +58,5 @@ extern const struct command commands[];
 	{                             \
 		NULL, ARGS_FLAG, NULL \
 	}
-
-int cmd_config_validate(const struct args *a, struct err *e);
-int cmd_proposals_list(const struct args *a, struct err *e);
-int cmd_proposals_show(const struct args *a, struct err *e);
-int cmd_proposals_approve(const struct args *a, struct err *e);
-int cmd_proposals_reject(const struct args *a, struct err *e);
-int cmd_proposals_job(const struct args *a, struct err *e);
-int cmd_apply(const struct args *a, struct err *e);
-int cmd_reconcile_list(const struct args *a, struct err *e);
-int cmd_reconcile_inspect(const struct args *a, struct err *e);
-int cmd_reconcile_resolve(const struct args *a, struct err *e);
-int cmd_replay_list(const struct args *a, struct err *e);
-int cmd_replay_show(const struct args *a, struct err *e);
-int cmd_replay_export(const struct args *a, struct err *e);
-int cmd_evidence_list(const struct args *a, struct err *e);
-int cmd_evidence_show(const struct args *a, struct err *e);
-int cmd_audit_list(const struct args *a, struct err *e);
-int cmd_receipts_list(const struct args *a, struct err *e);
-int cmd_receipts_show(const struct args *a, struct err *e);
-int cmd_events_tail(const struct args *a, struct err *e);
-int cmd_ledger_verify(const struct args *a, struct err *e);
-int cmd_ledger_status(const struct args *a, struct err *e);
-int cmd_metrics(const struct args *a, struct err *e);
-int cmd_writeback_migration(const struct args *a, struct err *e);
-int cmd_writeback_grants(const struct args *a, struct err *e);
-int cmd_writeback_doctor(const struct args *a, struct err *e);
-int cmd_mcp_serve(const struct args *a, struct err *e);
-int cmd_mcp_serve_streamable(const struct args *a, struct err *e);
-int cmd_mcp_serve_bridge(const struct args *a, struct err *e);
-int cmd_mcp_connect(const struct args *a, struct err *e);
 
 #endif

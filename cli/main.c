@@ -28,80 +28,13 @@ print(int fd, const struct buf *text)
 	(void)fd_write_all(fd, text->data, text->len, -1);
 }
 
-static void
-usage_line(const struct command *c, struct buf *out)
-{
-	buf_printf(out, "  countersign %s%s%s%s%s", c->group,
-	    c->verb != NULL ? " " : "", c->verb != NULL ? c->verb : "",
-	    c->words[0] != '\0' ? " " : "", c->words);
-}
-
-/* All commands, or those of one group. */
-static void
-print_help(const char *group, int fd)
-{
-	struct buf out = BUF_INIT;
-
-	buf_puts(&out, "Usage:\n");
-	for (const struct command *c = commands; c->group != NULL; c++) {
-		if (group == NULL || strcmp(group, c->group) == 0) {
-			size_t start = out.len;
-			usage_line(c, &out);
-			while (out.len - start < 46) {
-				buf_putc(&out, ' ');
-			}
-			buf_printf(&out, " %s\n", c->summary);
-		}
-	}
-	buf_puts(
-	    &out, "\nEvery command: --help. Version: countersign --version\n");
-	print(fd, &out);
-	buf_clear(&out);
-}
-
-static void
-print_command_help(const struct command *c)
-{
-	struct buf out = BUF_INIT;
-
-	buf_printf(&out, "%s.\n\nUsage:\n", c->summary);
-	usage_line(c, &out);
-	buf_puts(&out, "\n\nOptions:\n");
-	for (const struct args_spec *s = c->spec; s->name != NULL; s++) {
-		buf_printf(&out, "  --%s%s\n", s->name,
-		    s->kind == ARGS_FLAG ? "" : " VALUE");
-		if (s->help != NULL) {
-			buf_printf(&out, "        %s\n", s->help);
-		}
-	}
-	print(STDOUT_FILENO, &out);
-	buf_clear(&out);
-}
-
-/* The row for the first word or two, and how many words it took. */
-static const struct command *
-find_command(int argc, char **argv, int *used)
-{
-	for (const struct command *c = commands; c->group != NULL; c++) {
-		if (strcmp(argv[1], c->group) != 0) {
-			continue;
-		}
-		if (c->verb == NULL) {
-			*used = 2;
-			return c;
-		}
-		if (argc > 2 && strcmp(argv[2], c->verb) == 0) {
-			*used = 3;
-			return c;
-		}
-	}
-	return NULL;
-}
-
+/* What a word may be: the first word of a command? */
 static bool
 is_group(const char *word)
 {
-	for (const struct command *c = commands; c->group != NULL; c++) {
+	const struct command *c = NULL;
+
+	while ((c = command_next(c)) != NULL) {
 		if (strcmp(word, c->group) == 0) {
 			return true;
 		}
@@ -109,19 +42,70 @@ is_group(const char *word)
 	return false;
 }
 
+/* Whether some command's flag of this spelling takes the word behind it. */
+static bool
+takes_value(const char *flag)
+{
+	const struct command *c = NULL;
+
+	while ((c = command_next(c)) != NULL) {
+		for (const struct args_spec *s = c->spec; s->name != NULL;
+		     s++) {
+			if (s->kind != ARGS_FLAG &&
+			    strcmp(s->name, flag + 2) == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Flags may stand before the command: where its first word is, or argc. */
+static int
+command_word(int argc, char **argv)
+{
+	int i = 1;
+
+	while (i < argc && argv[i][0] == '-') {
+		i += strncmp(argv[i], "--", 2) == 0 && takes_value(argv[i]) ? 2
+									    : 1;
+	}
+	return i < argc ? i : argc;
+}
+
+/* The row for a word and perhaps the one behind it; with a verb before
+ * without. */
+static const struct command *
+find_command(const char *word, const char *second)
+{
+	const struct command *c = NULL, *bare = NULL;
+
+	while ((c = command_next(c)) != NULL) {
+		if (strcmp(word, c->group) != 0) {
+			continue;
+		}
+		if (c->verb == NULL) {
+			bare = c;
+		} else if (second != NULL && strcmp(second, c->verb) == 0) {
+			return c;
+		}
+	}
+	return bare;
+}
+
 /* A group without a verb is a question: it gets the group's commands. */
 static int
-unknown_command(char **argv)
+unknown_command(const char *word)
 {
 	struct buf out = BUF_INIT;
 
-	if (is_group(argv[1])) {
-		print_help(argv[1], STDOUT_FILENO);
+	if (is_group(word)) {
+		help_print(word, STDOUT_FILENO);
 		return EXIT_NO_COMMAND;
 	}
 	buf_printf(&out,
 	    "Unknown command: countersign %s\n\nTry:\n  countersign --help\n",
-	    argv[1]);
+	    word);
 	print(STDERR_FILENO, &out);
 	buf_clear(&out);
 	return EXIT_NO_COMMAND;
@@ -156,13 +140,19 @@ asks_help(int argc, char **argv)
 	return false;
 }
 
+/* argv without the words of the command, so that flags before it count. */
 static int
-run_command(const struct command *c, int argc, char **argv)
+run_command(const struct command *c, int at, int argc, char **argv)
 {
+	int words = c->verb == NULL ? 1 : 2, kept = at - 1;
 	struct args a;
 	struct err e = {0};
-	int rc = args_parse(&a, c->spec, argc, argv, &e);
+	int rc;
 
+	for (int i = at + words; i < argc; i++) {
+		argv[1 + kept++] = argv[i];
+	}
+	rc = args_parse(&a, c->spec, kept, argv + 1, &e);
 	if (rc == 0) {
 		rc = c->run(&a, &e);
 	}
@@ -178,33 +168,35 @@ int
 main(int argc, char **argv)
 {
 	static const char version[] = "countersign " CS_VERSION "\n";
+	int at = command_word(argc, argv);
+	const char *word = at < argc ? argv[at] : NULL;
 	const struct command *c;
-	int used = 0;
 
 	log_init("countersign", LOG_LEVEL_WARN);
 	crypto_init();
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 ||
-	    strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-		print_help(NULL, STDOUT_FILENO);
-		return CS_EXIT_OK;
-	}
-	if (strcmp(argv[1], "--version") == 0) {
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		(void)fd_write_all(
 		    STDOUT_FILENO, version, sizeof(version) - 1, -1);
 		return CS_EXIT_OK;
 	}
-	c = find_command(argc, argv, &used);
+	if (word == NULL) {
+		if (argc < 2 || asks_help(argc, argv)) {
+			help_print(NULL, STDOUT_FILENO);
+			return CS_EXIT_OK;
+		}
+		return unknown_command(argv[1]);
+	}
+	c = find_command(word, at + 1 < argc ? argv[at + 1] : NULL);
 	/* Before anything is done: asking what a command would do does not
 	 * do it. */
 	if (asks_help(argc, argv)) {
 		if (c != NULL) {
-			print_command_help(c);
+			help_print_command(c, STDOUT_FILENO);
 		} else {
-			print_help(
-			    is_group(argv[1]) ? argv[1] : NULL, STDOUT_FILENO);
+			help_print(is_group(word) ? word : NULL, STDOUT_FILENO);
 		}
 		return CS_EXIT_OK;
 	}
-	return c == NULL ? unknown_command(argv)
-			 : run_command(c, argc - used, argv + used);
+	return c == NULL ? unknown_command(word)
+			 : run_command(c, at, argc, argv);
 }

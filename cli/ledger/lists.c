@@ -2,8 +2,8 @@
  * Commands that ask for one document and print it: lists of replays, evidence,
  * audit, receipts and events, and single records of them.
  */
-#include "cli/command.h"
 #include "cli/control_client.h"
+#include "cli/ledger/commands.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"

@@ -2,9 +2,9 @@
  * Applies whose outcome is not known: list them, let a writer look at the row,
  * and record what a person says became of it.
  */
-#include "cli/command.h"
 #include "cli/confirm.h"
 #include "cli/control_client.h"
+#include "cli/ledger/commands.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"

@@ -1,7 +1,7 @@
 #include <unistd.h>
 
-#include "cli/command.h"
 #include "cli/control_client.h"
+#include "cli/ledger/commands.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
 

@@ -1,8 +1,8 @@
 #include <unistd.h>
 
-#include "cli/command.h"
 #include "cli/confirm.h"
 #include "cli/control_client.h"
+#include "cli/ledger/commands.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"

@@ -1,4 +1,4 @@
-#include "cli/command.h"
+#include "cli/check/commands.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"

@@ -1,9 +1,10 @@
-#include "cli/checker.h"
+#include "cli/check/checker.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/check/commands.h"
 #include "cli/control_client.h"
 #include "common/base/err.h"
 #include "common/contract/contract.h"

@@ -6,15 +6,10 @@
 #ifndef CS_CLI_CHECKER_H
 #define CS_CLI_CHECKER_H
 
-#include "cli/args.h"
-
 struct err;
 
 /* Become countersign-run with this flag, --check for a writer or
  * --check-reads for mcpd. Returns only on errors. */
 int checker_run(const char *config, const char *flag, struct err *e);
-
-/* countersign source doctor */
-int cmd_source_doctor(const struct args *a, struct err *e);
 
 #endif

@@ -1,5 +1,5 @@
-#include "cli/command.h"
 #include "cli/control_client.h"
+#include "cli/ledger/commands.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"

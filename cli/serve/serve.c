@@ -1,8 +1,8 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "cli/command.h"
 #include "cli/control_client.h"
+#include "cli/serve/commands.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"

@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cli/command.h"
+#include "cli/serve/commands.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/checker.h"
-#include "cli/command.h"
+#include "cli/check/checker.h"
+#include "cli/check/commands.h"
 #include "cli/control_client.h"
 #include "cli/render.h"
 #include "common/base/err.h"

@@ -1,0 +1,156 @@
+/* The commands of this folder, with their flags. */
+#include "cli/ledger/commands.h"
+
+/* What narrows a list of proposals or replays. */
+#define PROPOSAL_FILTERS                                                   \
+	{"tenant", ARGS_FILTER, "only this tenant"},                       \
+	    {"principal", ARGS_FILTER, "only proposed by this principal"}, \
+	    {"capability", ARGS_FILTER, "only this capability"},           \
+	    {"action", ARGS_FILTER, "the same as --capability"},           \
+	    {"object", ARGS_FILTER, "only this object, type:id"},          \
+	    {"object-type", ARGS_FILTER, "only objects of this table"},    \
+	    {"object-id", ARGS_FILTER, "only this object id"},             \
+	    {"state", ARGS_FILTER, "only in this state"},                  \
+	    {"status", ARGS_FILTER, "the same as --state"},                \
+	    {"source", ARGS_FILTER, "only of this source"},                \
+	    {"table", ARGS_FILTER, "only of this table"}, TIME_FILTERS
+#define TIME_FILTERS                                                          \
+	{"from", ARGS_FILTER, "not before this time (2026-07-01T12:00:00Z)"}, \
+	    {"to", ARGS_FILTER, "not after this time"},                       \
+	{                                                                     \
+		"limit", ARGS_VALUE, "at most this many (20, up to 200)"      \
+	}
+
+static const struct args_spec list_spec[] = {PROPOSAL_FILTERS, ARG_STORE,
+    ARG_CONFIG, ARG_JSON, {"details", ARGS_FLAG, "everything about each"},
+    {"debug", ARGS_FLAG, "the same as --details"}, ARG_HELP, ARG_END};
+
+static const struct args_spec replay_list_spec[] = {PROPOSAL_FILTERS,
+    {"proposal", ARGS_FILTER, "only of this proposal"},
+    {"evidence", ARGS_FILTER, "only of this evidence bundle"},
+    {"receipt", ARGS_FILTER, "only of this receipt number"}, ARG_STORE,
+    ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+
+static const struct args_spec show_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"details", ARGS_FLAG, "hashes, guards, events"},
+    {"debug", ARGS_FLAG, "where it is stored"}, ARG_HELP, ARG_END};
+
+static const struct args_spec decide_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"reason", ARGS_VALUE, "why (required to reject)"},
+    {"yes", ARGS_FLAG, "do not ask"},
+    {"actor", ARGS_VALUE,
+	"accepted if it is your own user name; it cannot be another"},
+    ARG_HELP, ARG_END};
+
+static const struct args_spec job_spec[] = {ARG_STORE, ARG_CONFIG,
+    {"output", ARGS_VALUE, "write to this file"}, ARG_HELP, ARG_END};
+
+static const struct args_spec apply_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"proposal", ARGS_VALUE, "the proposal, instead of a word"},
+    {"dry-run", ARGS_FLAG, "check everything, change nothing"},
+    {"timeout-ms", ARGS_VALUE, "how long to wait for the receipt (60000)"},
+    ARG_HELP, ARG_END};
+
+static const struct args_spec unknown_spec[] = {
+    {"state", ARGS_FILTER, "in another state than outcome_unknown"},
+    {"tenant", ARGS_FILTER, "only this tenant"},
+    {"source", ARGS_FILTER, "only of this source"}, TIME_FILTERS, ARG_STORE,
+    ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+
+static const struct args_spec inspect_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"timeout-ms", ARGS_VALUE, "how long to wait for a writer (60000)"},
+    ARG_HELP, ARG_END};
+
+static const struct args_spec resolve_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"outcome", ARGS_VALUE, "applied, conflict or failed"},
+    {"reason", ARGS_VALUE, "how you know"}, {"yes", ARGS_FLAG, "do not ask"},
+    ARG_HELP, ARG_END};
+
+static const struct args_spec replay_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"proposal", ARGS_VALUE, "the proposal"},
+    {"replay", ARGS_VALUE, "the replay id (replay_<proposal>)"},
+    {"evidence", ARGS_VALUE, "the proposal of this evidence bundle"},
+    {"details", ARGS_FLAG, "every event and receipt"},
+    {"debug", ARGS_FLAG, "the same as --details"},
+    {"output", ARGS_VALUE, "write to this file (export)"},
+    {"format", ARGS_VALUE, "json or markdown (export)"}, ARG_HELP, ARG_END};
+
+static const struct args_spec read_list_spec[] = {
+    {"tenant", ARGS_FILTER, "only this tenant"},
+    {"principal", ARGS_FILTER, "only read for this principal"},
+    {"capability", ARGS_FILTER, "only this capability"},
+    {"proposal", ARGS_FILTER, "only of this proposal"},
+    {"evidence", ARGS_FILTER, "only this bundle"},
+    {"object-id", ARGS_FILTER, "only this object id"},
+    {"primary-key", ARGS_FILTER, "the same as --object-id"}, TIME_FILTERS,
+    ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+
+static const struct args_spec receipts_spec[] = {
+    {"proposal", ARGS_FILTER, "only of this proposal"},
+    {"writeback-job", ARGS_FILTER, "only of this job"},
+    {"idempotency-key", ARGS_FILTER, "only with this key"},
+    {"status", ARGS_FILTER, "only with this status"}, TIME_FILTERS, ARG_STORE,
+    ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+
+static const struct args_spec events_spec[] = {
+    {"proposal", ARGS_FILTER, "only of this proposal"},
+    {"kind", ARGS_FILTER, "only of this kind"},
+    {"actor", ARGS_FILTER, "only by this actor"},
+    {"tenant", ARGS_FILTER, "only this tenant"}, TIME_FILTERS, ARG_STORE,
+    ARG_CONFIG, ARG_JSON, {"details", ARGS_FLAG, "with payload"}, ARG_HELP,
+    ARG_END};
+
+static const struct args_spec ledger_spec[] = {
+    ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+
+static const struct args_spec metrics_spec[] = {ARG_STORE, ARG_CONFIG,
+    {"textfile", ARGS_VALUE, "write it to this file, at once as a whole"},
+    ARG_HELP, ARG_END};
+
+const struct command ledger_commands[] = {
+    {"proposals", "list", "", "List proposals, newest first", list_spec,
+	cmd_proposals_list},
+    {"proposals", "show", "<id|latest>", "Show one proposal", show_spec,
+	cmd_proposals_show},
+    {"proposals", "approve", "<id|latest>", "Approve a proposal", decide_spec,
+	cmd_proposals_approve},
+    {"proposals", "reject", "<id|latest>", "Reject a proposal", decide_spec,
+	cmd_proposals_reject},
+    {"proposals", "writeback-job", "<id>",
+	"Export the signed job of a released proposal", job_spec,
+	cmd_proposals_job},
+    {"apply", NULL, "<id|latest>", "Apply an approved proposal", apply_spec,
+	cmd_apply},
+    {"reconcile", "list", "", "List applies whose outcome is not known",
+	unknown_spec, cmd_reconcile_list},
+    {"reconcile", "inspect", "<id|latest>",
+	"Look at the row of such an apply; changes nothing", inspect_spec,
+	cmd_reconcile_inspect},
+    {"reconcile", "resolve", "<id|latest>",
+	"Say what became of it, in your name", resolve_spec,
+	cmd_reconcile_resolve},
+    {"replay", "list", "", "List what can be replayed", replay_list_spec,
+	cmd_replay_list},
+    {"replay", "show", "<id|latest>", "Tell the story of a proposal",
+	replay_spec, cmd_replay_show},
+    {"replay", "export", "<id|latest>", "Write the story to a file",
+	replay_spec, cmd_replay_export},
+    {"evidence", "list", "", "List what was read", read_list_spec,
+	cmd_evidence_list},
+    {"evidence", "show", "<id>", "Show what was read", show_spec,
+	cmd_evidence_show},
+    {"query-audit", "list", "", "List the queries that were run",
+	read_list_spec, cmd_audit_list},
+    {"receipts", "list", "", "List receipts", receipts_spec, cmd_receipts_list},
+    {"receipts", "show", "<n>", "Show one receipt", show_spec,
+	cmd_receipts_show},
+    {"events", "tail", "", "Show the latest events", events_spec,
+	cmd_events_tail},
+    {"ledger", "verify", "", "Check the whole record", ledger_spec,
+	cmd_ledger_verify},
+    {"ledger", "status", "", "Show the ledger's state", ledger_spec,
+	cmd_ledger_status},
+    {"metrics", NULL, "", "Print what ledgerd has counted, for a collector",
+	metrics_spec, cmd_metrics},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,29 @@
+/* The functions behind this folder's commands. */
+#ifndef CS_CLI_LEDGER_COMMANDS_H
+#define CS_CLI_LEDGER_COMMANDS_H
+
+#include "cli/command.h"
+
+int cmd_proposals_list(const struct args *a, struct err *e);
+int cmd_proposals_show(const struct args *a, struct err *e);
+int cmd_proposals_approve(const struct args *a, struct err *e);
+int cmd_proposals_reject(const struct args *a, struct err *e);
+int cmd_proposals_job(const struct args *a, struct err *e);
+int cmd_apply(const struct args *a, struct err *e);
+int cmd_reconcile_list(const struct args *a, struct err *e);
+int cmd_reconcile_inspect(const struct args *a, struct err *e);
+int cmd_reconcile_resolve(const struct args *a, struct err *e);
+int cmd_replay_list(const struct args *a, struct err *e);
+int cmd_replay_show(const struct args *a, struct err *e);
+int cmd_replay_export(const struct args *a, struct err *e);
+int cmd_evidence_list(const struct args *a, struct err *e);
+int cmd_evidence_show(const struct args *a, struct err *e);
+int cmd_audit_list(const struct args *a, struct err *e);
+int cmd_receipts_list(const struct args *a, struct err *e);
+int cmd_receipts_show(const struct args *a, struct err *e);
+int cmd_events_tail(const struct args *a, struct err *e);
+int cmd_ledger_verify(const struct args *a, struct err *e);
+int cmd_ledger_status(const struct args *a, struct err *e);
+int cmd_metrics(const struct args *a, struct err *e);
+
+#endif
