@@ -149,7 +149,7 @@ class Documents(unittest.TestCase):
             with self.subTest(path):
                 result = run("groff", "-man", "-Tutf8", "-ww", path)
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
-        page = read(os.path.join(ROOT, "docs/man/countersign.1")).replace("\\-", "-")
+        page = "".join(map(read, glob.glob(os.path.join(ROOT, "docs/man/countersign*.1")))).replace("\\-", "-")
         for key, flags in commands().items():
             self.assertIn(" ".join(key), page)
             for flag in flags:
