@@ -37,6 +37,9 @@ take_flag(struct args *a, int *i, int argc, char **argv, struct err *e)
 			    "--%s takes no value", a->spec[at].name);
 		}
 		a->values[at] = "";
+	} else if (a->spec[at].kind == ARGS_OBJECT && equals == NULL &&
+		   (*i + 1 == argc || argv[*i + 1][0] != '{')) {
+		a->values[at] = "";
 	} else if (equals != NULL) {
 		a->values[at] = equals + 1;
 	} else if (*i + 1 < argc) {

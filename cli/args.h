@@ -11,10 +11,12 @@
 struct err;
 
 enum args_kind {
-	ARGS_FLAG,  /* present or not */
-	ARGS_VALUE, /* one value, the last one counts */
-	ARGS_FILTER /* a value that goes to the ledger as a filter of that name
-		     */
+	ARGS_FLAG,   /* present or not */
+	ARGS_VALUE,  /* one value, the last one counts */
+	ARGS_OBJECT, /* a flag that takes the next word if it is a JSON object
+		      */
+	ARGS_FILTER  /* a value that goes to the ledger as a filter of that name
+		      */
 };
 
 /* One flag of a command. For ARGS_FILTER the name is also the name of the

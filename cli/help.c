@@ -55,7 +55,9 @@ help_print_command(const struct command *c, int fd)
 	buf_puts(&out, "\n\nOptions:\n");
 	for (const struct args_spec *s = c->spec; s->name != NULL; s++) {
 		buf_printf(&out, "  --%s%s\n", s->name,
-		    s->kind == ARGS_FLAG ? "" : " VALUE");
+		    s->kind == ARGS_FLAG     ? ""
+		    : s->kind == ARGS_OBJECT ? " [OBJECT]"
+					     : " VALUE");
 		if (s->help != NULL) {
 			buf_printf(&out, "        %s\n", s->help);
 		}

@@ -51,7 +51,7 @@ takes_value(const char *flag)
 	while ((c = command_next(c)) != NULL) {
 		for (const struct args_spec *s = c->spec; s->name != NULL;
 		     s++) {
-			if (s->kind != ARGS_FLAG &&
+			if (s->kind != ARGS_FLAG && s->kind != ARGS_OBJECT &&
 			    strcmp(s->name, flag + 2) == 0) {
 				return true;
 			}

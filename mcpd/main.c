@@ -111,7 +111,8 @@ build_server(struct daemon *d)
 	    d->contract, &(struct tools_options){s->mode, style, format == 2});
 	context_resolve(&s->contexts, d->contract, lookup_env, &d->startup);
 	for (size_t i = 0; i < s->contexts.count; i++) {
-		if (s->contexts.items[i].refusal != NULL) {
+		if (s->contexts.items[i].refusal != NULL &&
+		    !d->options.list_tools) {
 			log_event(LOG_LEVEL_WARN, "context_missing",
 			    "reason=%s", s->contexts.items[i].refusal);
 		}
@@ -231,7 +232,8 @@ start(struct daemon *d, int argc, char **argv, struct err *e)
 {
 	int rc = options_parse(&d->options, argc, argv, e);
 
-	if (rc == 0 && d->startup.ledger_fd < 0 && !d->options.check) {
+	if (rc == 0 && d->startup.ledger_fd < 0 && !d->options.check &&
+	    !d->options.list_tools) {
 		rc = err_set(e, CS_E_INVALID, "USAGE",
 		    "--ledger-fd is needed: mcpd is started by "
 		    "countersign-run or a service manager");
@@ -245,6 +247,9 @@ start(struct daemon *d, int argc, char **argv, struct err *e)
 	/* Names first: startup_credentials fills in these and no others. */
 	sources_init(&d->sources, d->contract);
 	build_server(d);
+	if (d->options.list_tools) {
+		return 0;
+	}
 	front_init(&d->front, &d->options, d->contract);
 	rc = take_credentials(d, e);
 	if (rc == 0) {
@@ -395,6 +400,35 @@ check(struct daemon *d, struct err *e)
 	return rc;
 }
 
+/* What tools/list would say, from the contract alone: nothing is opened, and
+ * no variable or credential is needed. */
+static int
+list_tools(struct daemon *d, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	struct json_out j;
+	int rc;
+
+	json_begin(&j, &text, 0);
+	json_open(&j, '{');
+	json_key(&j, "tools");
+	tools_put(&j, d->server.tools, ERA_LEGACY, NULL);
+	json_key(&j, "names");
+	tools_put_names(&j, d->server.tools, d->options.style);
+	json_key(&j, "reads");
+	json_open(&j, '{');
+	for (size_t i = 0; i < d->contract->capability_count; i++) {
+		json_field_text(
+		    &j, d->server.plans[i].cap->name, d->server.plans[i].sql);
+	}
+	json_close(&j, '}');
+	json_close(&j, '}');
+	buf_putc(&text, '\n');
+	rc = fd_write_all(STDOUT_FILENO, text.data, text.len, -1);
+	buf_clear(&text);
+	return rc == 0 ? 0 : err_sys(e, "cannot print");
+}
+
 /* Everything, so that leak checkers see real leaks only. */
 static void
 release(struct daemon *d)
@@ -439,7 +473,9 @@ main(int argc, char **argv)
 	crypto_init();
 	rc = start(&d, argc, argv, &e);
 	if (rc == 0) {
-		rc = d.options.check ? check(&d, &e) : serve(&d, &e);
+		rc = d.options.list_tools ? list_tools(&d, &e)
+		     : d.options.check    ? check(&d, &e)
+					  : serve(&d, &e);
 	}
 	if (rc != 0) {
 		return startup_fail(&d.startup, &e);

@@ -177,6 +177,7 @@ static const struct option_row {
 #define FIELD(name) offsetof(struct options, name), NULL
     {"--read-only", OPTION_FLAG, FIELD(read_only)},
     {"--check", OPTION_FLAG, FIELD(check)},
+    {"--list-tools", OPTION_FLAG, FIELD(list_tools)},
     {"--result-format", OPTION_OTHER, 0, set_result_format},
     {"--tool-name-style", OPTION_OTHER, 0, set_name_style},
     {"--transport", OPTION_OTHER, 0, set_transport},

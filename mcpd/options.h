@@ -31,6 +31,7 @@ struct option_list {
 struct options {
 	bool read_only;
 	bool check;        /* look at the sources, print, and end */
+	bool list_tools;   /* print what would be shown, and end */
 	int result_format; /* 0: the contract's */
 	enum name_style style;
 	enum transport_kind transport;

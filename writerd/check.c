@@ -25,7 +25,7 @@ put(struct checker *c, const struct finding *f)
 
 /* A change set with the capability's patch columns and no row. */
 static int
-plan_probe(struct db *db, const struct contract_capability *cap,
+plan_any(const char *receipt_table, const struct contract_capability *cap,
     struct arena *a, struct stmt_plan *plan, struct err *e)
 {
 	struct change_set cs = {.patch_count = cap->patch_count,
@@ -34,7 +34,39 @@ plan_probe(struct db *db, const struct contract_capability *cap,
 	for (size_t i = 0; i < cap->patch_count; i++) {
 		cs.patch[i].name = span_of(cap->patch[i].column);
 	}
-	return stmt_plan_build(cap, &cs, db->receipt_table, a, plan, e);
+	return stmt_plan_build(cap, &cs, receipt_table, a, plan, e);
+}
+
+int
+check_put_statements(
+    const struct contract *c, struct arena *a, struct buf *out, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < c->capability_count && rc == 0; i++) {
+		const struct contract_capability *cap = &c->capabilities[i];
+		struct stmt_plan plan;
+		struct json_out j;
+
+		if (cap->kind != KIND_PROPOSAL || cap->handler != NULL ||
+		    dialect_of(cap->source->engine) == NULL) {
+			continue;
+		}
+		rc = plan_any("synapsor_writeback_receipts", cap, a, &plan, e);
+		if (rc == 0) {
+			json_begin(&j, out, 0);
+			json_open(&j, '{');
+			json_field_text(&j, "capability", cap->name);
+			json_field_text(&j, "begin", plan.begin);
+			json_field_text(&j, "claim", plan.claim);
+			json_field_text(&j, "lock_row", plan.lock_row);
+			json_field_text(&j, "update", plan.update);
+			json_field_text(&j, "complete", plan.complete);
+			json_close(&j, '}');
+			buf_putc(out, '\n');
+		}
+	}
+	return rc;
 }
 
 static int
@@ -160,7 +192,7 @@ check_receipts(
 		return;
 	}
 	if (rc == 0) {
-		rc = plan_probe(db, cap, c->arena, &plan, &e);
+		rc = plan_any(db->receipt_table, cap, c->arena, &plan, &e);
 	}
 	if (rc == 0) {
 		rc = probe_receipts(c, db, &plan, &e);
@@ -174,7 +206,7 @@ check_capability(
 {
 	struct stmt_plan plan;
 	struct err e = {0};
-	int rc = plan_probe(db, cap, c->arena, &plan, &e);
+	int rc = plan_any(db->receipt_table, cap, c->arena, &plan, &e);
 
 	if (rc == 0) {
 		rc = probe_target(c, db, cap, &plan, &e);

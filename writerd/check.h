@@ -13,4 +13,12 @@
  */
 bool check_sources(struct sources *s, struct arena *a, struct buf *out);
 
+/*
+ * Append one JSON object per line and proposal that is applied by SQL: the
+ * statements of an apply, as they are sent, with the receipt table's name
+ * unqualified. Needs no database. UNSAFE_IDENTIFIER as stmt_plan_build.
+ */
+int check_put_statements(
+    const struct contract *c, struct arena *a, struct buf *out, struct err *e);
+
 #endif

@@ -43,7 +43,8 @@
 static const char usage[] =
     "usage: writerd --config FILE --key FILE --ledger-fd N [--user NAME]\n"
     "               [--exit-idle] [--posture-seconds N]\n"
-    "       writerd --config FILE --check [--user NAME]\n";
+    "       writerd --config FILE --check [--user NAME]\n"
+    "       writerd --config FILE --statements\n";
 
 static volatile sig_atomic_t stop_requested;
 
@@ -74,7 +75,8 @@ struct options {
 	const char *key;
 	int64_t posture_s; /* how often the roles are looked at */
 	bool exit_idle;
-	bool check; /* look at the databases, print, and end */
+	bool check;      /* look at the databases, print, and end */
+	bool statements; /* print what an apply would send, and end */
 };
 
 static int
@@ -88,6 +90,8 @@ parse_options(const struct startup *s, int argc, char **argv,
 			out->exit_idle = true;
 		} else if (strcmp(argv[i], "--check") == 0) {
 			out->check = true;
+		} else if (strcmp(argv[i], "--statements") == 0) {
+			out->statements = true;
 		} else if (strcmp(argv[i], "--key") == 0 && i + 1 < argc) {
 			out->key = argv[++i];
 		} else if (strcmp(argv[i], "--posture-seconds") == 0 &&
@@ -99,7 +103,8 @@ parse_options(const struct startup *s, int argc, char **argv,
 		}
 	}
 	if (known && s->config != NULL &&
-	    (out->check || (out->key != NULL && s->ledger_fd >= 0))) {
+	    (out->check || out->statements ||
+		(out->key != NULL && s->ledger_fd >= 0))) {
 		return 0;
 	}
 	return err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
@@ -159,6 +164,26 @@ check(struct sources *s, struct arena *a, struct err *e)
 	return rc != 0 ? err_sys(e, "cannot print") : all_ok ? 0 : 1;
 }
 
+/* From the contract alone: no credential is taken and nothing is opened. */
+static int
+print_statements(const struct startup *s, struct arena *a, struct err *e)
+{
+	struct contract *contract = NULL;
+	struct buf lines = BUF_INIT;
+	int rc = contract_load(s->config, &contract, e);
+
+	if (rc == 0) {
+		rc = check_put_statements(contract, a, &lines, e);
+	}
+	if (rc == 0 &&
+	    fd_write_all(STDOUT_FILENO, lines.data, lines.len, -1) != 0) {
+		rc = err_sys(e, "cannot print");
+	}
+	buf_clear(&lines);
+	contract_free(&contract);
+	return rc;
+}
+
 /* Everything that a writer is made of. */
 struct writer {
 	struct startup startup;
@@ -175,10 +200,12 @@ static int
 set_up(struct writer *w, int argc, char **argv, struct arena *a, struct err *e)
 {
 	struct confine confine;
-	int rc;
+	int rc = parse_options(&w->startup, argc, argv, &w->options, e);
 
-	if ((rc = parse_options(&w->startup, argc, argv, &w->options, e)) !=
-		0 ||
+	if (rc == 0 && w->options.statements) {
+		return print_statements(&w->startup, a, e);
+	}
+	if (rc != 0 ||
 	    (rc = contract_load(w->startup.config, &w->contract, e)) != 0 ||
 	    (!w->options.check && (rc = public_key_load(w->options.key,
 				       w->ledger_key, e)) != 0)) {
@@ -226,15 +253,18 @@ main(int argc, char **argv)
 	    .sources = &w.sources,
 	    .link = &w.link,
 	    .runner_id = w.runner_id != NULL ? w.runner_id : "local_runner"};
-	rc = w.options.check ? check(&w.sources, a, &e)
-			     : serve(&w.work, &w.link, &w.options, &e);
+	rc = w.options.statements ? 0
+	     : w.options.check    ? check(&w.sources, a, &e)
+				  : serve(&w.work, &w.link, &w.options, &e);
 	if (rc < 0) {
 		log_err(LOG_LEVEL_ERR, "stopped", &e);
 	}
-	if (!w.options.check) {
+	if (!w.options.check && !w.options.statements) {
 		ledger_link_clear(&w.link);
 	}
-	sources_clear(&w.sources);
+	if (!w.options.statements) {
+		sources_clear(&w.sources);
+	}
 	contract_free(&w.contract);
 	free(w.runner_id);
 	arena_free(&a);

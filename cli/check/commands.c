@@ -4,6 +4,23 @@
 static const struct args_spec config_spec[] = {
     ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
+#define ALIAS_FLAGS                                                      \
+	{"alias-mode", ARGS_VALUE, "canonical, openai, both or flat"},   \
+	    {"tool-name-style", ARGS_VALUE, "the same as --alias-mode"}, \
+	    {"openai-tool-aliases", ARGS_FLAG, "the same as openai"},    \
+	{                                                                \
+		"aliases", ARGS_FLAG, "show both names"                  \
+	}
+
+static const struct args_spec tools_spec[] = {
+    ALIAS_FLAGS, ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+
+static const struct args_spec call_spec[] = {
+    {"sample", ARGS_FLAG, "a made-up input"},
+    {"input", ARGS_VALUE, "the input, from this file"},
+    {"json", ARGS_OBJECT, "the input itself; without it, print JSON"},
+    ARG_STORE, ARG_CONFIG, ARG_HELP, ARG_END};
+
 static const struct args_spec migration_spec[] = {
     {"engine", ARGS_VALUE, "postgres, mysql or sqlite"},
     {"schema", ARGS_VALUE, "where the table shall be"}, ARG_HELP, ARG_END};
@@ -22,6 +39,16 @@ static const struct args_spec doctor_spec[] = {ARG_CONFIG, ARG_JSON,
 const struct command check_commands[] = {
     {"config", "validate", "", "Check a contract file", config_spec,
 	cmd_config_validate},
+    {"tools", "preview", "", "Show what the model will see", tools_spec,
+	cmd_tools_preview},
+    {"tools", "list", "", "The same", tools_spec, cmd_tools_preview},
+    {"mcp", "smoke", "", "Check the tools that a client would see", tools_spec,
+	cmd_mcp_smoke},
+    {"smoke", "boundary", "", "The same", tools_spec, cmd_mcp_smoke},
+    {"smoke", "call", "[tool]", "Call one tool, as a model would", call_spec,
+	cmd_smoke_call},
+    {"propose", NULL, "<capability>", "Make a proposal, as a model would",
+	call_spec, cmd_propose},
     {"writeback", "migration", "[engine]",
 	"Print the SQL that makes the receipt table", migration_spec,
 	cmd_writeback_migration},

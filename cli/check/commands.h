@@ -7,6 +7,15 @@
 int cmd_config_validate(const struct args *a, struct err *e);
 int cmd_writeback_migration(const struct args *a, struct err *e);
 int cmd_writeback_grants(const struct args *a, struct err *e);
+int cmd_config_show(const struct args *a, struct err *e);
+int cmd_config_migrate(const struct args *a, struct err *e);
+int cmd_config_explain(const struct args *a, struct err *e);
+int cmd_tools_preview(const struct args *a, struct err *e);
+int cmd_mcp_smoke(const struct args *a, struct err *e);
+int cmd_smoke_call(const struct args *a, struct err *e);
+int cmd_propose(const struct args *a, struct err *e);
+int cmd_validate_job(const struct args *a, struct err *e);
+int cmd_doctor(const struct args *a, struct err *e);
 int cmd_source_doctor(const struct args *a, struct err *e);
 int cmd_writeback_doctor(const struct args *a, struct err *e);
 

@@ -366,9 +366,32 @@ tools_put(struct json_out *j, const struct tool_list *list, enum mcp_era era,
 		    cap_of(list, &list->exposures.items[i]);
 
 		if (texts[i].len > 0 &&
-		    (cap == NULL || context_allows(set, cap))) {
+		    (cap == NULL || set == NULL || context_allows(set, cap))) {
 			json_put_raw(j, texts[i]);
 		}
+	}
+	json_close(j, ']');
+}
+
+void
+tools_put_names(
+    struct json_out *j, const struct tool_list *list, enum name_style style)
+{
+	json_open(j, '[');
+	for (size_t i = 0; i < list->exposures.count; i++) {
+		const struct exposure *x = &list->exposures.items[i];
+		const struct contract_capability *cap = cap_of(list, x);
+
+		if (list->legacy[i].len == 0) {
+			continue;
+		}
+		json_open(j, '{');
+		json_field_text(j, "canonicalName",
+		    cap != NULL ? cap->name : list->contract->status_tool);
+		json_field_text(j, "exposedName", x->name);
+		json_field_bool(j, "isAlias", x->is_alias);
+		json_field_text(j, "style", alias_style_name(style));
+		json_close(j, '}');
 	}
 	json_close(j, ']');
 }

@@ -24,9 +24,14 @@ struct tool_list *tools_new(
 void tools_free(struct tool_list **list);
 
 /* Write the array of tools as an era has it, but for those that these callers
- * may not use. */
+ * may not use; without `set`, all. */
 void tools_put(struct json_out *j, const struct tool_list *list,
     enum mcp_era era, const struct context_set *set);
+
+/* Write 0.1.1's list of alias mappings: {canonicalName, exposedName, isAlias,
+ * style} of each tool that is shown. */
+void tools_put_names(
+    struct json_out *j, const struct tool_list *list, enum name_style style);
 
 /*
  * The capability behind an exposed name; NULL if there is none. The name is the
