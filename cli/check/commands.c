@@ -12,6 +12,17 @@ static const struct args_spec config_spec[] = {
 		"aliases", ARGS_FLAG, "show both names"                  \
 	}
 
+static const struct args_spec config_show_spec[] = {ARG_CONFIG,
+    {"redacted", ARGS_FLAG, "hide what may be secret"}, ARG_HELP, ARG_END};
+
+static const struct args_spec migrate_spec[] = {ARG_CONFIG,
+    {"output", ARGS_VALUE, "write to this file"},
+    {"write", ARGS_FLAG, "write over the file, and keep a copy of it"},
+    {"yes", ARGS_FLAG, "do not ask"}, ARG_HELP, ARG_END};
+
+static const struct args_spec explain_spec[] = {
+    ARG_STORE, ARG_CONFIG, ARG_HELP, ARG_END};
+
 static const struct args_spec tools_spec[] = {
     ALIAS_FLAGS, ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
@@ -39,6 +50,12 @@ static const struct args_spec doctor_spec[] = {ARG_CONFIG, ARG_JSON,
 const struct command check_commands[] = {
     {"config", "validate", "", "Check a contract file", config_spec,
 	cmd_config_validate},
+    {"config", "show", "", "Print the contract file", config_show_spec,
+	cmd_config_show},
+    {"config", "migrate", "", "Write the contract in the current form",
+	migrate_spec, cmd_config_migrate},
+    {"config", "explain", "", "Say what the contract allows, with its SQL",
+	explain_spec, cmd_config_explain},
     {"tools", "preview", "", "Show what the model will see", tools_spec,
 	cmd_tools_preview},
     {"tools", "list", "", "The same", tools_spec, cmd_tools_preview},
