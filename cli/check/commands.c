@@ -23,6 +23,17 @@ static const struct args_spec migrate_spec[] = {ARG_CONFIG,
 static const struct args_spec explain_spec[] = {
     ARG_STORE, ARG_CONFIG, ARG_HELP, ARG_END};
 
+static const struct args_spec whole_doctor_spec[] = {ARG_STORE, ARG_CONFIG,
+    ARG_JSON, {"report", ARGS_FLAG, "write a report in Markdown"},
+    {"output", ARGS_VALUE, "the report's file (countersign-doctor.md)"},
+    {"redact", ARGS_FLAG, "accepted: a report never holds a secret"},
+    {"check-writeback", ARGS_FLAG, "let a writer look at the databases"},
+    {"check-db", ARGS_FLAG, "the same"},
+    {"check-handlers", ARGS_FLAG, "reach the handlers, executing nothing"},
+    {"allow-shared-credential", ARGS_FLAG,
+	"one credential for reading and writing is only a warning"},
+    ARG_HELP, ARG_END};
+
 static const struct args_spec tools_spec[] = {
     ALIAS_FLAGS, ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
@@ -56,6 +67,8 @@ const struct command check_commands[] = {
 	migrate_spec, cmd_config_migrate},
     {"config", "explain", "", "Say what the contract allows, with its SQL",
 	explain_spec, cmd_config_explain},
+    {"doctor", NULL, "", "Check contract, variables, databases, machine",
+	whole_doctor_spec, cmd_doctor},
     {"tools", "preview", "", "Show what the model will see", tools_spec,
 	cmd_tools_preview},
     {"tools", "list", "", "The same", tools_spec, cmd_tools_preview},
