@@ -2,7 +2,7 @@
 #include "cli/check/commands.h"
 
 static const struct args_spec config_spec[] = {
-    ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+    ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
 #define ALIAS_FLAGS                                                      \
 	{"alias-mode", ARGS_VALUE, "canonical, openai, both or flat"},   \
@@ -12,10 +12,10 @@ static const struct args_spec config_spec[] = {
 		"aliases", ARGS_FLAG, "show both names"                  \
 	}
 
-static const struct args_spec config_show_spec[] = {ARG_CONFIG,
+static const struct args_spec config_show_spec[] = {ARG_STORE, ARG_CONFIG,
     {"redacted", ARGS_FLAG, "hide what may be secret"}, ARG_HELP, ARG_END};
 
-static const struct args_spec migrate_spec[] = {ARG_CONFIG,
+static const struct args_spec migrate_spec[] = {ARG_STORE, ARG_CONFIG,
     {"output", ARGS_VALUE, "write to this file"},
     {"write", ARGS_FLAG, "write over the file, and keep a copy of it"},
     {"yes", ARGS_FLAG, "do not ask"}, ARG_HELP, ARG_END};
@@ -24,7 +24,9 @@ static const struct args_spec explain_spec[] = {
     ARG_STORE, ARG_CONFIG, ARG_HELP, ARG_END};
 
 static const struct args_spec whole_doctor_spec[] = {ARG_STORE, ARG_CONFIG,
-    ARG_JSON, {"report", ARGS_FLAG, "write a report in Markdown"},
+    ARG_JSON, {"first-run", ARGS_FLAG, "check a new machine"},
+    {"client-config", ARGS_VALUE, "the client's file (--first-run)"},
+    {"report", ARGS_FLAG, "write a report in Markdown"},
     {"output", ARGS_VALUE, "the report's file (countersign-doctor.md)"},
     {"redact", ARGS_FLAG, "accepted: a report never holds a secret"},
     {"check-writeback", ARGS_FLAG, "let a writer look at the databases"},

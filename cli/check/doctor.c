@@ -237,8 +237,13 @@ cmd_doctor(const struct args *a, struct err *e)
 	struct arena *arena = arena_new();
 	struct doctor d = {.args = a, .arena = arena};
 	struct view v = {.arena = arena};
-	int rc = contract_find(args_get(a, "config"), &d.config, e);
+	int rc;
 
+	if (args_has(a, "first-run")) {
+		arena_free(&arena);
+		return first_run_doctor(a);
+	}
+	rc = contract_find(args_get(a, "config"), &d.config, e);
 	if (rc == 0) {
 		look(&d);
 		if (args_has(a, "report")) {

@@ -41,6 +41,9 @@ void doctor_add(struct doctor *d, enum level level, const char *name,
 /* Is this variable set, or a credential of that name there? */
 bool doctor_is_set(const char *name);
 
+/* doctor --first-run: prints; returns the exit code. */
+int first_run_doctor(const struct args *a);
+
 /* The files of this folder, each adding what it looks at. */
 void doctor_contract(struct doctor *d);    /* doctor_env.c */
 void doctor_environment(struct doctor *d); /* doctor_env.c */

@@ -75,6 +75,18 @@ static const struct {
     {"allow-uid", "--allow-uid", true},
 };
 
+/* 0.1.1 also took v1 and v2. */
+static const char *
+value_of(const struct args *a, const char *name)
+{
+	const char *value = args_get(a, name);
+
+	return value != NULL && value[0] == 'v' &&
+		       strcmp(name, "result-format") == 0
+		   ? value + 1
+		   : value;
+}
+
 static void
 pass_on(struct argv_list *l, const struct args *a)
 {
@@ -84,11 +96,12 @@ pass_on(struct argv_list *l, const struct args *a)
 		if (args_has(a, passed_on[i].name)) {
 			add_mcpd(l, passed_on[i].option,
 			    passed_on[i].has_value
-				? args_get(a, passed_on[i].name)
+				? value_of(a, passed_on[i].name)
 				: NULL);
 		}
 	}
 	style = style != NULL ? style : args_get(a, "alias-mode");
+	style = args_has(a, "openai-tool-aliases") ? "openai" : style;
 	if (style != NULL) {
 		add_mcpd(l, "--tool-name-style", style);
 	}
