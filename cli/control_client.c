@@ -486,34 +486,56 @@ add_filter(struct filter_list *list, const char *name, const char *value,
 }
 
 int
-control_query(struct control *c, enum query_kind kind, const struct args *a,
-    struct span *out, struct err *e)
+control_filters(const struct args *a, bool proposals, struct filter_list *list,
+    struct err *e)
 {
-	struct msg_filter filters[ARGS_MAX + 1];
-	struct msg_query m = {.kind = kind, .filters = {filters, 0}};
-	const char *limit = args_get(a, "limit");
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && a->spec[i].name != NULL; i++) {
 		if (a->spec[i].kind == ARGS_FILTER && a->values[i] != NULL &&
 		    a->values[i][0] != '\0') {
 			/* 0.1.1 called the state of a proposal its status. */
-			rc = add_filter(&m.filters,
-			    strcmp(a->spec[i].name, "status") == 0 &&
-				    kind == QUERY_PROPOSALS
+			rc = add_filter(list,
+			    strcmp(a->spec[i].name, "status") == 0 && proposals
 				? "state"
 				: a->spec[i].name,
 			    a->values[i], e);
 		}
 	}
-	if (rc == 0 && limit != NULL) {
-		char *end = NULL;
-		long value = strtol(limit, &end, 10);
-		if (value <= 0 || *end != '\0') {
-			return err_set(e, CS_E_INVALID, "USAGE",
-			    "--limit wants a positive number");
-		}
-		m.limit = value > 200 ? 200 : (uint32_t)value;
+	return rc;
+}
+
+int
+control_limit(const struct args *a, uint32_t *out, struct err *e)
+{
+	const char *limit = args_get(a, "limit");
+	long long value = limit == NULL ? 0 : str_to_number(limit, INT32_MAX);
+
+	if (value < 0 || (limit != NULL && value == 0)) {
+		return err_set(e, CS_E_INVALID, "USAGE",
+		    "--limit wants a positive number");
 	}
-	return rc != 0 ? rc : control_request(c, MSG_QUERY, &m, out, e);
+	*out = value > 200 ? 200 : (uint32_t)value;
+	return 0;
+}
+
+int
+control_list(struct control *c, const struct msg_query *m, struct span *out,
+    struct err *e)
+{
+	return control_request(c, MSG_QUERY, m, out, e);
+}
+
+int
+control_query(struct control *c, enum query_kind kind, const struct args *a,
+    struct span *out, struct err *e)
+{
+	struct msg_filter filters[ARGS_MAX + 1];
+	struct msg_query m = {.kind = kind, .filters = {filters, 0}};
+	int rc = control_filters(a, kind == QUERY_PROPOSALS, &m.filters, e);
+
+	if (rc == 0) {
+		rc = control_limit(a, &m.limit, e);
+	}
+	return rc != 0 ? rc : control_list(c, &m, out, e);
 }

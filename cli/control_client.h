@@ -64,6 +64,18 @@ int control_ask_writer(struct control *c, uint16_t type, const void *message,
 int control_show(struct control *c, enum show_kind kind, const char *id,
     struct span *out, struct err *e);
 
+/* The same with filters of the caller's own; `limit` 0: the default. */
+int control_list(struct control *c, const struct msg_query *m, struct span *out,
+    struct err *e);
+
+/* The command's filter flags as filters, --object split in two, into `list`,
+ * which has room for ARGS_MAX + 1. `proposals`: --status is the state. */
+int control_filters(const struct args *a, bool proposals,
+    struct filter_list *list, struct err *e);
+
+/* --limit (1 to 200, beyond it 200); 0 when it is not given. */
+int control_limit(const struct args *a, uint32_t *out, struct err *e);
+
 /* QUERY with the command's filter flags and --limit (at most 200). */
 int control_query(struct control *c, enum query_kind kind, const struct args *a,
     struct span *out, struct err *e);

@@ -14,6 +14,10 @@
 int document_show(
     struct ledger *l, const struct msg_show *m, struct buf *out, struct err *e);
 
+/* Make read_field() known to the read-only connection, once it is open; the
+ * filters of reads use it. */
+void evidence_prepare_filters(struct ledger *l);
+
 /*
  * QUERY: lists, newest first, at most 200. Keys and values of `m` are
  * untrusted; unknown filters are INVALID_FILTER. `out` gets {"<kind>": [...]}.

@@ -104,6 +104,68 @@ read_event_open(
 	return 0;
 }
 
+/* The contract's row behind a read event's body; NULL when it is gone. */
+static const struct contract_capability *
+capability_of(struct ledger *l, struct span body, struct span name)
+{
+	struct arena *a = arena_new();
+	struct json_doc doc;
+	struct err ignored = {0};
+	const struct contract *contract = NULL;
+	int64_t event_id = 0;
+
+	if (json_scan(&doc, body, a, &ignored) == 0) {
+		uint32_t node =
+		    json_get_type(&doc, 0, "contract_event", JSON_NUMBER);
+		if (node != JSON_NONE &&
+		    json_int64(json_raw(&doc, node), &event_id) == 0) {
+			contract = contract_at(l, event_id);
+		}
+	}
+	arena_free(&a);
+	return contract == NULL ? NULL : contract_capability(contract, name);
+}
+
+static struct span
+sql_text(sqlite3_value *value)
+{
+	return (struct span){(const char *)sqlite3_value_text(value),
+	    (size_t)sqlite3_value_bytes(value)};
+}
+
+/* read_field(body, capability, tenant, name): what documents show of a read
+ * though its row does not hold it, so that it can be filtered by. */
+static void
+sql_read_field(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct ledger *l = sqlite3_user_data(context);
+	const struct contract_capability *cap =
+	    capability_of(l, sql_text(values[0]), sql_text(values[1]));
+	struct span name = sql_text(values[3]);
+	char text[DIGEST_TEXT_SIZE + 256] = "";
+
+	(void)count;
+	if (cap == NULL) {
+		return;
+	}
+	if (span_is(name, "fingerprint")) {
+		change_set_fingerprint(cap, sql_text(values[2]), text);
+	} else {
+		(void)snprintf(text, sizeof(text), "%s",
+		    span_is(name, "source")   ? cap->source->name
+		    : span_is(name, "schema") ? cap->schema
+					      : cap->table);
+	}
+	sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+}
+
+void
+evidence_prepare_filters(struct ledger *l)
+{
+	(void)sqlite3_create_function(l->store.reader, "read_field", 4,
+	    SQLITE_UTF8, l, sql_read_field, NULL, NULL);
+}
+
 static void
 put_qualified_table(
     struct json_out *j, const struct read_event *r, const char *key)

@@ -31,6 +31,7 @@
 #include "common/proc/startup.h"
 #include "common/token/verifier.h"
 #include "ledgerd/conn.h"
+#include "ledgerd/documents.h"
 #include "ledgerd/group_commit.h"
 #include "ledgerd/listeners.h"
 #include "ledgerd/metrics.h"
@@ -139,6 +140,7 @@ open_ledger(struct ledger *l, const struct options *o, struct err *e)
 		rc = store_open(&l->store, o->store, e);
 	}
 	if (rc == 0) {
+		evidence_prepare_filters(l);
 		rc = record_contract(l, e);
 	}
 	if (rc == 0) {

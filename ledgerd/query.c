@@ -35,6 +35,12 @@ struct query {
 	"(" column " = ?1 OR " column " || 's' = ?1 OR " column " = ?1 || " \
 	"'s')"
 
+/* A receipt has what its proposal has. */
+#define OF_PROPOSAL(column)                                            \
+	"proposal_id IN (SELECT p.proposal_id FROM proposals p WHERE " \
+	"p." column " = ?1)"
+#define READ_FIELD(name) "read_field(body, capability, tenant, '" name "')"
+
 static const struct filter proposal_filters[] = {
     {"proposal", "proposal_id = ?1", VALUE_TEXT},
     {"tenant", "tenant_id = ?1", VALUE_TEXT},
@@ -80,12 +86,26 @@ static const struct filter read_filters[] = {
     {"capability", "capability = ?1", VALUE_TEXT},
     {"object-id", "object_id = ?1", VALUE_TEXT},
     {"primary-key", "object_id = ?1", VALUE_TEXT},
+    {"object-type", OBJECT_TYPE(READ_FIELD("table")), VALUE_TEXT},
+    {"source", READ_FIELD("source") " = ?1", VALUE_TEXT},
+    {"table",
+	"(" READ_FIELD("table") " = ?1 OR " READ_FIELD(
+	    "schema") " || '.' || " READ_FIELD("table") " = ?1)",
+	VALUE_TEXT},
+    {"query-fingerprint", READ_FIELD("fingerprint") " = ?1", VALUE_TEXT},
     {"from", "at_us >= ?1", VALUE_TIME},
     {"to", "at_us <= ?1", VALUE_TIME},
     {NULL, NULL, VALUE_TEXT},
 };
 
 static const struct filter receipt_filters[] = {
+    {"receipt", "receipt_id = ?1", VALUE_NUMBER},
+    {"tenant", OF_PROPOSAL("tenant_id"), VALUE_TEXT},
+    {"principal", OF_PROPOSAL("principal"), VALUE_TEXT},
+    {"capability", OF_PROPOSAL("action"), VALUE_TEXT},
+    {"action", OF_PROPOSAL("action"), VALUE_TEXT},
+    {"object-id", OF_PROPOSAL("object_id"), VALUE_TEXT},
+    {"source", OF_PROPOSAL("source_id"), VALUE_TEXT},
     {"proposal", "proposal_id = ?1", VALUE_TEXT},
     {"writeback-job", "job_id = ?1", VALUE_TEXT},
     {"idempotency-key", "idempotency_key = ?1", VALUE_TEXT},

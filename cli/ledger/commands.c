@@ -81,9 +81,15 @@ static const struct args_spec read_list_spec[] = {
     {"capability", ARGS_FILTER, "only this capability"},
     {"proposal", ARGS_FILTER, "only of this proposal"},
     {"evidence", ARGS_FILTER, "only this bundle"},
+    {"object", ARGS_FILTER, "only this object, type:id"},
+    {"object-type", ARGS_FILTER, "only objects of this table"},
     {"object-id", ARGS_FILTER, "only this object id"},
-    {"primary-key", ARGS_FILTER, "the same as --object-id"}, TIME_FILTERS,
-    ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+    {"primary-key", ARGS_FILTER, "the same as --object-id"},
+    {"source", ARGS_FILTER, "only of this source"},
+    {"table", ARGS_FILTER, "only of this table"},
+    {"query-fingerprint", ARGS_FILTER, "only of this query"},
+    {"details", ARGS_FLAG, "accepted"}, {"debug", ARGS_FLAG, "accepted"},
+    TIME_FILTERS, ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
 static const struct args_spec receipts_spec[] = {
     {"proposal", ARGS_FILTER, "only of this proposal"},
@@ -92,6 +98,17 @@ static const struct args_spec receipts_spec[] = {
     {"status", ARGS_FILTER, "only with this status"}, TIME_FILTERS, ARG_STORE,
     ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
+static const struct args_spec export_spec[] = {ARG_STORE, ARG_CONFIG,
+    {"output", ARGS_VALUE, "write to this file"},
+    {"format", ARGS_VALUE, "json or markdown"}, ARG_HELP, ARG_END};
+static const struct args_spec activity_spec[] = {PROPOSAL_FILTERS,
+    {"proposal", ARGS_FILTER, "only of this proposal"},
+    {"evidence", ARGS_FILTER, "only of this evidence bundle"},
+    {"receipt", ARGS_FILTER, "only of this receipt number"},
+    {"replay", ARGS_FILTER, "only of this replay (replay_<proposal>)"},
+    {"query-fingerprint", ARGS_FILTER, "only of this query"},
+    {"details", ARGS_FLAG, "accepted"}, {"debug", ARGS_FLAG, "accepted"},
+    ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 static const struct args_spec events_spec[] = {
     {"proposal", ARGS_FILTER, "only of this proposal"},
     {"kind", ARGS_FILTER, "only of this kind"},
@@ -139,6 +156,13 @@ const struct command ledger_commands[] = {
 	cmd_evidence_list},
     {"evidence", "show", "<id>", "Show what was read", show_spec,
 	cmd_evidence_show},
+    {"evidence", "export", "<id>", "Write what was read to a file", export_spec,
+	cmd_evidence_export},
+    {"activity", "search", "", "Search everything that happened", activity_spec,
+	cmd_activity_search},
+    {"query-audit", "show", "<n>", "Show one query", show_spec, cmd_audit_show},
+    {"query-audit", "export", "<n>", "Write one query's record to a file",
+	export_spec, cmd_audit_export},
     {"query-audit", "list", "", "List the queries that were run",
 	read_list_spec, cmd_audit_list},
     {"receipts", "list", "", "List receipts", receipts_spec, cmd_receipts_list},
