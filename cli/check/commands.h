@@ -14,7 +14,6 @@ int cmd_tools_preview(const struct args *a, struct err *e);
 int cmd_mcp_smoke(const struct args *a, struct err *e);
 int cmd_smoke_call(const struct args *a, struct err *e);
 int cmd_propose(const struct args *a, struct err *e);
-int cmd_validate_job(const struct args *a, struct err *e);
 int cmd_doctor(const struct args *a, struct err *e);
 int cmd_source_doctor(const struct args *a, struct err *e);
 int cmd_writeback_doctor(const struct args *a, struct err *e);

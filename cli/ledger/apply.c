@@ -1,8 +1,14 @@
+#include <unistd.h>
+
 #include "cli/control_client.h"
 #include "cli/ledger/commands.h"
+#include "cli/ledger/job_file.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/base/str.h"
+
+#define BATCH_MAX 200
 
 /* --proposal, or the one word; NULL when there is neither. */
 static const char *
@@ -148,6 +154,97 @@ say_what_changed(struct err *e)
 		 : ". Source database changed: no");
 }
 
+/* One proposal to its end, and the exit code of that. */
+static int
+apply_one(
+    struct control *c, const struct args *a, struct msg_apply *m, struct err *e)
+{
+	struct span answer;
+	struct view v = {0};
+	const char *status;
+	int rc = control_ask_writer(c, MSG_APPLY, m, &answer, e);
+
+	if (rc == 0) {
+		rc = view_open(&v, answer, c->arena, e);
+	}
+	if (rc != 0) {
+		say_what_changed(e);
+		return rc;
+	}
+	status = view_text(&v, 0, "status", "?");
+	if (args_has(a, "json")) {
+		view_json(&v, 0);
+	} else {
+		print_text(&v);
+	}
+	view_flush(&v);
+	/* 0.1.1: a conflict is a result, not an error. */
+	return strcmp(status, "failed") == 0 ||
+		       strcmp(status, "outcome_unknown") == 0
+		   ? CS_EXIT_FAILED
+		   : CS_EXIT_OK;
+}
+
+/* --all-approved wants a limit: nobody is to apply a thousand by mistake. */
+static int
+batch_limit(const struct args *a, uint32_t *out, struct err *e)
+{
+	const char *max = args_get(a, "max");
+	long long value = max == NULL ? 0 : str_to_number(max, BATCH_MAX);
+
+	if (value <= 0) {
+		return err_set(e, CS_E_INVALID, "USAGE",
+		    "--all-approved wants --max N, from 1 to %d. Source "
+		    "database changed: no",
+		    BATCH_MAX);
+	}
+	*out = (uint32_t)value;
+	return 0;
+}
+
+/* The oldest approved proposals first, one after the other; an error of one is
+ * told and does not end the rest. */
+static int
+apply_all(
+    struct control *c, const struct args *a, struct msg_apply *m, struct err *e)
+{
+	struct msg_filter filter = {span_of("state"), span_of("approved")};
+	struct msg_query q = {.kind = QUERY_PROPOSALS,
+	    .limit = BATCH_MAX,
+	    .filters = {&filter, 1}};
+	struct span ids[BATCH_MAX];
+	struct span answer;
+	struct view v = {0};
+	uint32_t limit = 0, count = 0, done = 0, bad = 0;
+	int rc = batch_limit(a, &limit, e);
+
+	if (rc != 0 || (rc = control_list(c, &q, &answer, e)) != 0 ||
+	    (rc = view_open(&v, answer, c->arena, e)) != 0) {
+		return rc;
+	}
+	uint32_t list = json_get(&v.doc, 0, "proposals");
+	for (uint32_t p = view_first(&v, list); p != JSON_NONE;
+	     p = view_next(&v, list, p)) {
+		ids[count++] =
+		    json_get_string(&v.doc, p, "proposal_id", c->arena);
+	}
+	while (count > 0 && done < limit) {
+		struct err one = {0};
+		m->proposal_id = ids[--count];
+		rc = apply_one(c, a, m, &one);
+		done++;
+		bad += rc != CS_EXIT_OK;
+		if (rc < 0) {
+			(void)dprintf(STDERR_FILENO, "error: %.*s: %s\n",
+			    SPAN_ARGS(m->proposal_id), one.msg);
+		}
+	}
+	(void)dprintf(STDERR_FILENO,
+	    "%u of %u approved proposal(s) tried, %u not applied; %u left\n",
+	    done, done + count, bad, count);
+	return bad > 0 ? CS_EXIT_FAILED : CS_EXIT_OK;
+}
+
 int
 cmd_apply(const struct args *a, struct err *e)
 {
@@ -157,35 +254,27 @@ cmd_apply(const struct args *a, struct err *e)
 	    .dry_run = args_has(a, "dry-run") ||
 		       (dry != NULL && strcmp(dry, "true") == 0)};
 	struct control c = {.fd = -1};
-	struct span answer;
-	struct view v = {0};
+	bool is_batch = args_has(a, "all-approved");
+	int given = (id != NULL) + args_has(a, "job") + is_batch;
 	int rc;
 
-	if (id == NULL) {
+	if (given != 1) {
 		return err_set(e, CS_E_INVALID, "USAGE",
-		    "one proposal id (or latest) is wanted");
+		    "one of a proposal id (or latest), --job FILE and "
+		    "--all-approved is wanted. Source database changed: no");
 	}
-	m.proposal_id = span_of(id);
-	if ((rc = control_wait_ms(a, &m.wait_ms, e)) != 0 ||
-	    (rc = control_open(&c, a, e)) != 0 ||
-	    (rc = control_ask_writer(&c, MSG_APPLY, &m, &answer, e)) != 0 ||
-	    (rc = view_open(&v, answer, c.arena, e)) != 0) {
+	if ((rc = control_wait_ms(a, &m.wait_ms, e)) == 0 &&
+	    (rc = control_open(&c, a, e)) == 0 && args_has(a, "job")) {
+		rc = job_file_proposal(&c, args_get(a, "job"), &id, e);
+	}
+	if (rc != 0) {
 		say_what_changed(e);
-		control_close(&c);
-		return rc;
-	}
-	const char *status = view_text(&v, 0, "status", "?");
-	if (args_has(a, "json")) {
-		view_json(&v, 0);
+	} else if (is_batch) {
+		rc = apply_all(&c, a, &m, e);
 	} else {
-		print_text(&v);
+		m.proposal_id = span_of(id);
+		rc = apply_one(&c, a, &m, e);
 	}
-	view_flush(&v);
-	/* 0.1.1: a conflict is a result, not an error. */
-	rc = strcmp(status, "failed") == 0 ||
-		     strcmp(status, "outcome_unknown") == 0
-		 ? CS_EXIT_FAILED
-		 : CS_EXIT_OK;
 	control_close(&c);
 	return rc;
 }

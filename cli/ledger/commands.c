@@ -47,6 +47,9 @@ static const struct args_spec job_spec[] = {ARG_STORE, ARG_CONFIG,
 
 static const struct args_spec apply_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"proposal", ARGS_VALUE, "the proposal, instead of a word"},
+    {"job", ARGS_VALUE, "the proposal of this exported job"},
+    {"all-approved", ARGS_FLAG, "every approved proposal, oldest first"},
+    {"max", ARGS_VALUE, "at most so many of them (1 to 200)"},
     {"dry-run", ARGS_FLAG, "check everything, change nothing"},
     {"timeout-ms", ARGS_VALUE, "how long to wait for the receipt (60000)"},
     ARG_HELP, ARG_END};
@@ -98,6 +101,8 @@ static const struct args_spec receipts_spec[] = {
     {"status", ARGS_FILTER, "only with this status"}, TIME_FILTERS, ARG_STORE,
     ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
+static const struct args_spec validate_spec[] = {
+    {"job", ARGS_VALUE, "the file"}, ARG_HELP, ARG_END};
 static const struct args_spec export_spec[] = {ARG_STORE, ARG_CONFIG,
     {"output", ARGS_VALUE, "write to this file"},
     {"format", ARGS_VALUE, "json or markdown"}, ARG_HELP, ARG_END};
@@ -138,6 +143,8 @@ const struct command ledger_commands[] = {
 	cmd_proposals_job},
     {"apply", NULL, "<id|latest>", "Apply an approved proposal", apply_spec,
 	cmd_apply},
+    {"validate", NULL, "", "Check the form of an exported job", validate_spec,
+	cmd_validate_job},
     {"reconcile", "list", "", "List applies whose outcome is not known",
 	unknown_spec, cmd_reconcile_list},
     {"reconcile", "inspect", "<id|latest>",

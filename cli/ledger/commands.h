@@ -9,6 +9,7 @@ int cmd_proposals_show(const struct args *a, struct err *e);
 int cmd_proposals_approve(const struct args *a, struct err *e);
 int cmd_proposals_reject(const struct args *a, struct err *e);
 int cmd_proposals_job(const struct args *a, struct err *e);
+int cmd_validate_job(const struct args *a, struct err *e);
 int cmd_apply(const struct args *a, struct err *e);
 int cmd_reconcile_list(const struct args *a, struct err *e);
 int cmd_reconcile_inspect(const struct args *a, struct err *e);
