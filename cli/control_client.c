@@ -303,6 +303,33 @@ failure_of(struct control *c, const struct frame *f, struct err *e)
 	    SPAN_ARGS(m.message));
 }
 
+/* On a terminal only: a log or a pipe gets nothing. */
+static void
+show_progress(struct control *c, const struct frame *f)
+{
+	struct msg_progress m;
+	struct buf line = BUF_INIT;
+
+	if (isatty(STDERR_FILENO) != 1 ||
+	    msg_decode(MSG_PROGRESS, f->payload, &m, c->arena) != 0) {
+		return;
+	}
+	str_escape_for_people(&line, m.phase);
+	(void)dprintf(STDERR_FILENO, "\r\033[K%s %u%%", buf_text(&line),
+	    m.percent < 100 ? m.percent : 100);
+	c->has_progress = true;
+	buf_clear(&line);
+}
+
+static void
+end_progress(struct control *c)
+{
+	if (c->has_progress) {
+		(void)dprintf(STDERR_FILENO, "\r\033[K");
+	}
+	c->has_progress = false;
+}
+
 int
 control_request(struct control *c, uint16_t type, const void *message,
     struct span *out, struct err *e)
@@ -321,6 +348,8 @@ control_request(struct control *c, uint16_t type, const void *message,
 		 * shown. */
 		if ((f.flags & FRAME_ERROR) != 0) {
 			rc = failure_of(c, &f, e);
+		} else if (f.type == MSG_PROGRESS) {
+			show_progress(c, &f);
 		} else if (f.type != MSG_DOCUMENT ||
 			   msg_decode(MSG_DOCUMENT, f.payload, &m, c->arena) !=
 			       0) {
@@ -330,6 +359,7 @@ control_request(struct control *c, uint16_t type, const void *message,
 			buf_span(&whole, m.bytes);
 		}
 	}
+	end_progress(c);
 	*out = arena_span(c->arena, buf_as_span(&whole));
 	buf_clear(&whole);
 	return rc;

@@ -6,6 +6,7 @@
 #include "ledgerd/decide.h"
 #include "ledgerd/dispatch.h"
 #include "ledgerd/documents.h"
+#include "ledgerd/keep/keep.h"
 #include "ledgerd/metrics.h"
 #include "ledgerd/reconcile.h"
 #include "ledgerd/release.h"
@@ -46,6 +47,10 @@ on_show(struct conn *c, uint32_t id, const void *message)
 
 	if (m->kind == SHOW_VERIFY) {
 		verify_start(c, id);
+		return;
+	}
+	if (m->kind == SHOW_STATS) {
+		stats_start(c, id);
 		return;
 	}
 	rc = m->kind == SHOW_METRICS
@@ -256,6 +261,12 @@ on_resolve(struct conn *c, uint32_t id, const void *message)
 	answer(c, id, rc, &receipt, &e);
 }
 
+static void
+on_keep(struct conn *c, uint32_t id, const void *message)
+{
+	keep_start(c, id, message);
+}
+
 const struct dispatch_row dispatch_control[] = {
     {MSG_QUERY, on_query},
     {MSG_SHOW, on_show},
@@ -263,5 +274,6 @@ const struct dispatch_row dispatch_control[] = {
     {MSG_APPLY, on_apply},
     {MSG_INSPECT, on_inspect},
     {MSG_RESOLVE, on_resolve},
+    {MSG_KEEP, on_keep},
     {0, NULL},
 };

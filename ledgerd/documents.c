@@ -448,10 +448,11 @@ show_health(struct ledger *l, struct span id, struct json_out *j, struct err *e)
 typedef int (*show_fn)(
     struct ledger *l, struct span id, struct json_out *j, struct err *e);
 
-/* By enum show_kind. SHOW_VERIFY is sliced over turns and starts elsewhere, and
- * metrics are no JSON. */
+/* By enum show_kind. Verification and counting are sliced over turns and start
+ * elsewhere, and metrics are no JSON. */
 static const show_fn shows[SHOW_KINDS] = {show_proposal, show_replay,
-    show_evidence, show_receipt, show_audit, show_job, NULL, show_health, NULL};
+    show_evidence, show_receipt, show_audit, show_job, NULL, show_health, NULL,
+    NULL};
 
 int
 document_show(

@@ -1,14 +1,12 @@
 #include "ledgerd/verify.h"
 
-#include "common/base/clock.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
 #include "ledgerd/documents.h"
+#include "ledgerd/slices.h"
 #include "ledgerd/store/events.h"
+#include "ledgerd/store/tombstones.h"
 #include "proto/decision.h"
-
-/* How long one slice may keep the loop. */
-#define SLICE_MS 10
 
 struct walk;
 
@@ -22,10 +20,9 @@ struct stage {
 /* One verification in progress. It reads through the read-only connection,
  * so writers go on; each stage sees the file as of its first row. */
 struct walk {
-	struct ledger *ledger;
-	uint32_t request_id;
-	struct conn *conn; /* NULL once it went away */
-	struct event *timer;
+	struct store *store;
+	const uint8_t *key; /* the ledger's public one */
+	struct err bad;     /* what does not hold, when code is not 0 */
 	size_t stage;
 	sqlite3_stmt *st;
 	struct arena *arena;
@@ -61,11 +58,13 @@ check_event(struct walk *w, struct err *e)
 	uint8_t digest[32];
 	uint8_t hash[32];
 
-	/* Numbers have no gaps, so a removed row shows even before the hash
-	 * does. */
-	if (row.event_id != w->last_id + 1) {
-		return bad_row(
-		    e, "EVENT_MISSING", "an event before this one was removed");
+	/* Numbers have no gaps but those that a signed tombstone explains, so a
+	 * removed row shows even before the hash does. */
+	while (row.event_id != w->last_id + 1) {
+		if (tombstone_cross(w->store, w->key, &w->last_id, w->last_hash,
+			w->arena, e) != 0) {
+			return e->code;
+		}
 	}
 	event_body_digest(stmt_span(st, 9), body, digest);
 	/* A body that is NULL was erased on purpose; its digest stays in the
@@ -103,8 +102,8 @@ check_head(struct walk *w, struct err *e)
 	struct json_doc doc;
 
 	if (signature.len != SIGNATURE_LEN ||
-	    verify_dsse(sign_key_public(w->ledger->key), DSSE_TYPE_HEAD,
-		statement, (const uint8_t *)signature.ptr) != 0) {
+	    verify_dsse(w->key, DSSE_TYPE_HEAD, statement,
+		(const uint8_t *)signature.ptr) != 0) {
 		return bad_row(e, "HEAD_NOT_SIGNED",
 		    "a signed head was not signed by this ledger");
 	}
@@ -132,7 +131,7 @@ check_proposal(struct walk *w, struct err *e)
 	proposal_from_row(w->st, w->arena, &p);
 	rc = proposal_check(&p, w->arena, &cs, e);
 	if (rc == 0) {
-		rc = proposal_check_state(&w->ledger->store, &p, e);
+		rc = proposal_check_state(w->store, &p, e);
 	}
 	if (rc != 0) {
 		err_context(e, "%.*s", SPAN_ARGS(p.proposal_id));
@@ -149,8 +148,8 @@ check_decision(struct walk *w, struct err *e)
 	struct decision d;
 
 	if (signature.len != SIGNATURE_LEN ||
-	    verify_dsse(sign_key_public(w->ledger->key), DSSE_TYPE_DECISION,
-		statement, (const uint8_t *)signature.ptr) != 0 ||
+	    verify_dsse(w->key, DSSE_TYPE_DECISION, statement,
+		(const uint8_t *)signature.ptr) != 0 ||
 	    decision_parse(statement, w->arena, &d, e) != 0 ||
 	    !span_equal(d.proposal_id, stmt_span(w->st, 3))) {
 		return bad_row(e, "APPROVAL_NOT_VERIFIED",
@@ -179,25 +178,14 @@ static const struct stage stages[] = {
 
 #define STAGES (sizeof(stages) / sizeof(stages[0]))
 
-/* Is the connection that asked still there? */
-static bool
-still_there(const struct walk *w)
-{
-	const struct conn *c;
-
-	TAILQ_FOREACH (c, &w->ledger->conns, link) {
-		if (c == w->conn) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* Counts and the first row that does not hold. What lies behind it was not
  * looked at: the chain means nothing from there on. */
 static void
-put_result(const struct walk *w, struct json_out *j, const struct err *bad)
+put_result(void *work, struct json_out *j)
 {
+	const struct walk *w = work;
+	const struct err *bad = w->bad.code != 0 ? &w->bad : NULL;
+
 	json_open(j, '{');
 	json_field_bool(j, "ok", bad == NULL);
 	for (size_t i = 0; i < STAGES; i++) {
@@ -218,85 +206,104 @@ put_result(const struct walk *w, struct json_out *j, const struct err *bad)
 	json_close(j, '}');
 }
 
-/* Answer if somebody still waits, and free the walk. */
-static void
-finish(struct walk *w, const struct err *bad)
-{
-	struct buf document = BUF_INIT;
-	struct json_out j;
-
-	if (still_there(w)) {
-		json_begin(&j, &document, 0);
-		put_result(w, &j, bad);
-		conn_document(w->conn, w->request_id, buf_as_span(&document));
-		buf_clear(&document);
-	}
-	(void)sqlite3_finalize(w->st);
-	event_free(w->timer);
-	arena_free(&w->arena);
-	free(w);
-}
-
-/* The next row: 1 checked, 0 no more stages, negative in *e. */
+/* The next row: 1 checked, 0 no more of them or one that does not hold. */
 static int
-step(struct walk *w, struct err *e)
+step(void *work, struct err *e)
 {
+	struct walk *w = work;
 	int rc;
 
-	if (w->st == NULL && reader_prepare(w->ledger, stages[w->stage].select,
-				 &w->st, e) != 0) {
-		return CS_E_UNAVAILABLE;
+	if (w->st == NULL &&
+	    sqlite3_prepare_v2(w->store->reader, stages[w->stage].select, -1,
+		&w->st, NULL) != SQLITE_OK) {
+		return store_error(w->store->reader, e, "be read");
 	}
 	rc = sqlite3_step(w->st);
 	if (rc == SQLITE_ROW) {
 		/* Memory for one row, however long the record is. */
 		arena_reset(w->arena);
-		rc = stages[w->stage].check(w, e);
+		rc = stages[w->stage].check(w, &w->bad);
 		if (rc == 0) {
 			w->counts[w->stage]++;
 		}
-		return rc == 0 ? 1 : rc;
+		return rc == 0 ? 1 : 0;
 	}
 	if (rc != SQLITE_DONE) {
-		return store_error(w->ledger->store.reader, e, "be read");
+		return store_error(w->store->reader, e, "be read");
 	}
 	(void)sqlite3_finalize(w->st);
 	w->st = NULL;
 	return ++w->stage < STAGES ? 1 : 0;
 }
 
-static void
-on_slice(evutil_socket_t fd, short what, void *arg)
+/* By events, which are most of it. */
+static unsigned
+percent(const void *work, const char **phase)
 {
-	static const struct timeval soon = {0, 1};
-	struct walk *w = arg;
-	int64_t until = clock_mono_ms() + SLICE_MS;
-	struct err e = {0};
-	int rc = 1;
+	const struct walk *w = work;
 
-	(void)fd;
-	(void)what;
-	while (rc == 1 && clock_mono_ms() < until) {
-		rc = step(w, &e);
-	}
-	if (rc == 1 && still_there(w)) {
-		(void)event_add(w->timer, &soon);
-		return;
-	}
-	finish(w, rc < 0 ? &e : NULL);
+	*phase = "verifying";
+	return w->store->last_event_id == 0
+		   ? 100
+		   : (unsigned)(w->last_id * 100 / w->store->last_event_id);
+}
+
+static void
+free_walk(void *work)
+{
+	struct walk *w = work;
+
+	(void)sqlite3_finalize(w->st);
+	arena_free(&w->arena);
+	free(w);
+}
+
+static struct walk *
+walk_new(struct store *store, const uint8_t *key)
+{
+	struct walk *w = xcalloc(1, sizeof(*w));
+
+	w->store = store;
+	w->key = key;
+	w->arena = arena_new();
+	return w;
 }
 
 void
 verify_start(struct conn *c, uint32_t id)
 {
-	static const struct timeval now = {0, 0};
-	struct walk *w = xcalloc(1, sizeof(*w));
+	static const struct slice_ops ops = {
+	    step, put_result, percent, free_walk};
 
-	w->ledger = c->ledger;
-	w->conn = c;
-	w->request_id = id;
-	w->arena = arena_new();
-	w->timer = evtimer_new(c->ledger->base, on_slice, w);
-	cs_assert(w->timer != NULL);
-	(void)event_add(w->timer, &now);
+	slices_start(c, id, &ops,
+	    walk_new(&c->ledger->store, sign_key_public(c->ledger->key)));
+}
+
+struct verify_copy *
+verify_copy_new(struct store *copy, const struct sign_key *key)
+{
+	/* The same walk; the name keeps its inside to this file. */
+	return (struct verify_copy *)walk_new(copy, sign_key_public(key));
+}
+
+int
+verify_copy_step(struct verify_copy *v, struct err *e)
+{
+	struct walk *w = (struct walk *)v;
+	int rc = step(w, e);
+
+	if (rc == 0 && w->bad.code != 0) {
+		*e = w->bad;
+		return w->bad.code;
+	}
+	return rc;
+}
+
+void
+verify_copy_free(struct verify_copy **v)
+{
+	if (*v != NULL) {
+		free_walk(*v);
+	}
+	*v = NULL;
 }

@@ -11,4 +11,15 @@
  * {ok, events, heads, proposals, decisions, first_bad: null | {…}}. */
 void verify_start(struct conn *c, uint32_t id);
 
+/*
+ * The same walk over another file, a step at a time: 1 more, 0 everything
+ * holds, negative with the first row that does not in *e. The store must stay
+ * open.
+ */
+struct verify_copy;
+struct verify_copy *verify_copy_new(
+    struct store *copy, const struct sign_key *key);
+int verify_copy_step(struct verify_copy *v, struct err *e);
+void verify_copy_free(struct verify_copy **v);
+
 #endif

@@ -56,6 +56,9 @@ TABLE(failure, msg_failure, TEXT(msg_failure, reason, 64),
 TABLE(document, msg_document, BOOLEAN(msg_document, more),
     BYTES(msg_document, bytes, MSG_DOCUMENT_MAX));
 
+TABLE(progress, msg_progress, TEXT(msg_progress, phase, 64),
+    U32(msg_progress, percent));
+
 TABLE(scalar, named_scalar, TEXT(named_scalar, name, MSG_ID_MAX),
     ENUM(named_scalar, value.kind, SCALAR_KINDS),
     TEXT(named_scalar, value.text, MSG_VALUE_MAX));
@@ -140,6 +143,10 @@ TABLE(resolve, msg_resolve, TEXT(msg_resolve, proposal_id, MSG_ID_MAX),
     ENUM(msg_resolve, resolution, RESOLUTIONS),
     TEXT(msg_resolve, reason, 4096));
 
+TABLE(keep, msg_keep, ENUM(msg_keep, action, KEEPINGS),
+    U32(msg_keep, older_than_s), BOOLEAN(msg_keep, dry_run),
+    BOOLEAN(msg_keep, forced));
+
 /* For messages that say everything with their type. */
 static const struct field_table empty_table = {NULL, 0, 0};
 
@@ -152,6 +159,7 @@ static const struct {
     {MSG_PING, &empty_table},
     {MSG_PONG, &empty_table},
     {MSG_DOCUMENT, &document_table},
+    {MSG_PROGRESS, &progress_table},
     {MSG_READ, &call_table},
     {MSG_RECORDED, &recorded_table},
     {MSG_PROPOSE, &call_table},
@@ -173,6 +181,7 @@ static const struct {
     {MSG_APPLY, &apply_table},
     {MSG_INSPECT, &inspect_table},
     {MSG_RESOLVE, &resolve_table},
+    {MSG_KEEP, &keep_table},
 };
 
 static const struct field_table *

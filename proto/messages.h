@@ -60,6 +60,12 @@ struct msg_document {
 	struct span bytes;
 };
 
+/* Before the DOCUMENT of something long: how far it is. */
+struct msg_progress {
+	struct span phase; /* a word or two for people */
+	uint32_t percent;
+};
+
 struct scalar_list {
 	struct named_scalar *items;
 	uint32_t count;

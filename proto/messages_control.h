@@ -48,6 +48,7 @@ enum show_kind {
 	SHOW_VERIFY,
 	SHOW_HEALTH,
 	SHOW_METRICS, /* OpenMetrics text */
+	SHOW_STATS,
 	SHOW_KINDS
 };
 
@@ -98,6 +99,21 @@ struct msg_resolve {
 	struct span proposal_id;
 	uint32_t resolution; /* enum resolution */
 	struct span reason;
+};
+
+enum keeping {
+	KEEP_VACUUM,
+	KEEP_PRUNE,
+	KEEP_BACKUP,
+	KEEPINGS
+};
+
+/* Care for the ledger file, by the store's owner. */
+struct msg_keep {
+	uint32_t action;       /* enum keeping */
+	uint32_t older_than_s; /* prune: age of what may go */
+	bool dry_run;          /* prune: only count */
+	bool forced;           /* vacuum: although others are connected */
 };
 
 #endif

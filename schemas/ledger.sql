@@ -49,6 +49,15 @@ CREATE TABLE IF NOT EXISTS heads (
 	signature BLOB NOT NULL
 );
 
+-- Where a run of old events was pruned: signed, with the chain's hash before and
+-- behind it, so that what is left still verifies.
+CREATE TABLE IF NOT EXISTS tombstones (
+	first_event_id INTEGER PRIMARY KEY,
+	last_event_id INTEGER NOT NULL,
+	statement BLOB NOT NULL,
+	signature BLOB NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS proposals (
 	seq INTEGER PRIMARY KEY,
 	proposal_id TEXT NOT NULL UNIQUE,

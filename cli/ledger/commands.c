@@ -101,6 +101,18 @@ static const struct args_spec receipts_spec[] = {
     {"status", ARGS_FILTER, "only with this status"}, TIME_FILTERS, ARG_STORE,
     ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
+static const struct args_spec store_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"force", ARGS_FLAG, "although others are connected"}, ARG_HELP, ARG_END};
+static const struct args_spec prune_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"older-than", ARGS_VALUE, "age of what may go: 90d, 12h, 30m, 60s"},
+    {"dry-run", ARGS_FLAG, "only count (what it does without --yes)"},
+    {"yes", ARGS_FLAG, "do it"}, {"force", ARGS_FLAG, "accepted"}, ARG_HELP,
+    ARG_END};
+static const struct args_spec reset_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"yes", ARGS_FLAG, "do it"},
+    {"force", ARGS_FLAG, "although others are connected"}, ARG_HELP, ARG_END};
+static const struct args_spec backup_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
+    {"output", ARGS_VALUE, "move the copy there"}, ARG_HELP, ARG_END};
 static const struct args_spec validate_spec[] = {
     {"job", ARGS_VALUE, "the file"}, ARG_HELP, ARG_END};
 static const struct args_spec export_spec[] = {ARG_STORE, ARG_CONFIG,
@@ -181,6 +193,17 @@ const struct command ledger_commands[] = {
 	cmd_ledger_verify},
     {"ledger", "status", "", "Show the ledger's state", ledger_spec,
 	cmd_ledger_status},
+    {"store", "stats", "", "Count what the ledger holds", ledger_spec,
+	cmd_store_stats},
+    {"store", "vacuum", "", "Give unused space back", store_spec,
+	cmd_store_vacuum},
+    {"store", "prune", "", "Remove what is old and over", prune_spec,
+	cmd_store_prune},
+    {"store", "reset", "", "Remove the ledger, all of it", reset_spec,
+	cmd_store_reset},
+    {"store", "backup", "",
+	"Copy the ledger while it runs, and verify the copy", backup_spec,
+	cmd_store_backup},
     {"metrics", NULL, "", "Print what ledgerd has counted, for a collector",
 	metrics_spec, cmd_metrics},
     {NULL, NULL, NULL, NULL, NULL, NULL},

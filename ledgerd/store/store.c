@@ -6,9 +6,8 @@
 
 #include "common/base/xalloc.h"
 #include "ledgerd/store/events.h"
+#include "ledgerd/store/schema.h"
 #include "ledgerd/store/wal.h"
-
-extern const char ledger_schema[];
 
 static const char *const sql[] = {
 #define STMT(name, text) text,

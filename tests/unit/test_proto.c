@@ -177,11 +177,13 @@ static const struct layout {
     {MSG_APPLYING, "t200"},
     {MSG_OBSERVED, "t200e5t64t1024l512(" SCALAR ")"},
     {MSG_QUERY, "e6ul24(t64t512)"},
-    {MSG_SHOW, "e9t200"},
+    {MSG_SHOW, "e10t200"},
     {MSG_DECIDE, "t200t200ue2t4096"},
     {MSG_APPLY, "t200bu"},
     {MSG_INSPECT, "t200u"},
     {MSG_RESOLVE, "t200e3t4096"},
+    {MSG_KEEP, "e3ubb"},
+    {MSG_PROGRESS, "t64u"},
 };
 
 /* Where a field of a generated payload stands. */
@@ -541,6 +543,7 @@ static const struct {
     {0x03, "PING", "MWC", 0, 'O', 0x04},
     {0x04, "PONG", "L", 0, 'R', 0},
     {0x05, "DOCUMENT", "L", 1048576, 'R', 0},
+    {0x06, "PROGRESS", "L", 128, 'R', 0},
     {0x10, "READ", "M", 1048576, 'O', 0x11},
     {0x11, "RECORDED", "L", 1024, 'R', 0},
     {0x12, "PROPOSE", "M", 1048576, 'O', 0x13},
@@ -562,6 +565,7 @@ static const struct {
     {0x33, "APPLY", "C", 4096, 'O', 0x05},
     {0x34, "INSPECT", "C", 4096, 'O', 0x05},
     {0x35, "RESOLVE", "C", 16384, 'O', 0x05},
+    {0x36, "KEEP", "C", 64, 'O', 0x05},
 };
 
 static const struct {

@@ -189,6 +189,7 @@ frames_of_both_directions(void **state)
 	struct msg_failure failure = {
 	    span_of("PATCH_ABOVE_MAXIMUM"), span_of("too much"), false};
 	struct msg_document document = {false, span_of("{\"ok\":true}")};
+	struct msg_progress progress = {span_of("verifying"), 40};
 
 	(void)state;
 	memcpy(hello.contract, f.contract->digest, sizeof(hello.contract));
@@ -197,6 +198,7 @@ frames_of_both_directions(void **state)
 	frame(MSG_PING, "");
 	frame(MSG_PONG, "");
 	frame(MSG_DOCUMENT, &document);
+	frame(MSG_PROGRESS, &progress);
 }
 
 static void
@@ -286,6 +288,7 @@ frames_of_people(void **state)
 	struct msg_inspect inspect = {f.cs.proposal_id, 30000};
 	struct msg_resolve resolve = {f.cs.proposal_id, RESOLUTION_FAILED,
 	    span_of("the row is as it was reviewed")};
+	struct msg_keep keep = {KEEP_PRUNE, 2592000, true, false};
 
 	(void)state;
 	frame(MSG_QUERY, &query);
@@ -294,6 +297,7 @@ frames_of_people(void **state)
 	frame(MSG_APPLY, &apply);
 	frame(MSG_INSPECT, &inspect);
 	frame(MSG_RESOLVE, &resolve);
+	frame(MSG_KEEP, &keep);
 }
 
 static int
