@@ -2,6 +2,8 @@
 # user cannot read is undumpable from its first instruction.
 install(TARGETS countersign countersign-run RUNTIME
 	DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS countersign-review RUNTIME
+	DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/countersign)
 install(TARGETS mcpd ledgerd writerd countersign-jwks RUNTIME
 	DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/countersign
 	PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_EXECUTE

@@ -113,6 +113,8 @@ static const struct args_spec reset_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"force", ARGS_FLAG, "although others are connected"}, ARG_HELP, ARG_END};
 static const struct args_spec backup_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"output", ARGS_VALUE, "move the copy there"}, ARG_HELP, ARG_END};
+static const struct args_spec review_spec[] = {
+    ARG_STORE, ARG_CONFIG, ARG_HELP, ARG_END};
 static const struct args_spec validate_spec[] = {
     {"job", ARGS_VALUE, "the file"}, ARG_HELP, ARG_END};
 static const struct args_spec export_spec[] = {ARG_STORE, ARG_CONFIG,
@@ -142,6 +144,8 @@ static const struct args_spec metrics_spec[] = {ARG_STORE, ARG_CONFIG,
     ARG_HELP, ARG_END};
 
 const struct command ledger_commands[] = {
+    {"review", NULL, "", "Look and decide on a screen", review_spec,
+	cmd_review},
     {"proposals", "list", "", "List proposals, newest first", list_spec,
 	cmd_proposals_list},
     {"proposals", "show", "<id|latest>", "Show one proposal", show_spec,

@@ -22,6 +22,7 @@ int cmd_store_vacuum(const struct args *a, struct err *e);
 int cmd_store_prune(const struct args *a, struct err *e);
 int cmd_store_reset(const struct args *a, struct err *e);
 int cmd_store_backup(const struct args *a, struct err *e);
+int cmd_review(const struct args *a, struct err *e);
 int cmd_activity_search(const struct args *a, struct err *e);
 int cmd_evidence_export(const struct args *a, struct err *e);
 int cmd_audit_show(const struct args *a, struct err *e);

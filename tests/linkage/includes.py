@@ -77,6 +77,9 @@ RULES = {
              ["curl/"]),
     "cli": (BASE + ["cli/", "proto/", "common/contract/", "common/crypto/",
                     "common/proc/"], ["sodium.h"]),
+    # The only folder with a terminal library.
+    "cli/screen": (BASE + ["cli/screen/", "cli/control_client.h", "cli/render.h",
+                           "common/crypto/digest.h"], ["curses.h"]),
     "cli/run": (BASE + ["cli/run/", "common/proc/", "common/contract/contract.h",
                         "common/crypto/secret.h"], ["sodium.h"]),
 }

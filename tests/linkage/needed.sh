@@ -15,12 +15,13 @@ allowed() {
 	writerd) echo 'sodium pq mariadb sqlite3 ssl crypto' ;;
 	countersign-jwks) echo 'sodium curl cjose jansson crypto' ;;
 	countersign) echo 'sodium' ;;
+	countersign-review) echo 'sodium ncursesw tinfo' ;;
 	countersign-run) echo 'sodium' ;;
 	esac
 }
 
 for program in mcpd ledgerd writerd countersign countersign-jwks \
-    countersign-run; do
+    countersign-review countersign-run; do
 	file=$bindir/$program
 	if [ ! -e "$file" ]; then
 		echo "ok - $program # SKIP not built"
