@@ -26,6 +26,11 @@ take_flag(struct args *a, int *i, int argc, char **argv, struct err *e)
 	size_t len = equals != NULL ? (size_t)(equals - name) : strlen(name);
 	size_t at = find_spec(a->spec, name, len);
 
+	/* 0.1.1 took both everywhere. */
+	if (a->spec[at].name == NULL && len == 3 &&
+	    strncmp(name, "out", len) == 0) {
+		at = find_spec(a->spec, "output", strlen("output"));
+	}
 	if (a->spec[at].name == NULL) {
 		return err_set(
 		    e, CS_E_INVALID, "USAGE", "Unknown option: %s", argv[*i]);

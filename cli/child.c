@@ -66,8 +66,7 @@ become(const struct child *c, const struct pipes *p)
 static void
 feed(const struct child *c, struct pipes *p, size_t *sent)
 {
-	ssize_t n =
-	    write(p->in[1], c->input.ptr + *sent, c->input.len - *sent);
+	ssize_t n = write(p->in[1], c->input.ptr + *sent, c->input.len - *sent);
 
 	if (n > 0) {
 		*sent += (size_t)n;

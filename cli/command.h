@@ -30,6 +30,9 @@ extern const struct command *const command_tables[];
 void help_print(const char *group, int fd);
 void help_print_command(const struct command *c, int fd);
 
+/* Example lines of a command, or NULL (examples.c). */
+const char *command_examples(const struct command *c);
+
 /* countersign completion <shell>: from the same tables. */
 int cmd_completion(const struct args *a, struct err *e);
 

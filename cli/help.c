@@ -62,6 +62,9 @@ help_print_command(const struct command *c, int fd)
 			buf_printf(&out, "        %s\n", s->help);
 		}
 	}
+	if (command_examples(c) != NULL) {
+		buf_printf(&out, "\nExamples:\n%s", command_examples(c));
+	}
 	print(fd, &out);
 	buf_clear(&out);
 }

@@ -53,6 +53,7 @@ static const struct args_spec grants_spec[] = {
     {"engine", ARGS_VALUE, "postgres, mysql or sqlite"},
     {"schema", ARGS_VALUE, "where the receipt table is (public)"},
     {"role", ARGS_VALUE, "the writer's role"},
+    {"writer-role", ARGS_VALUE, "the same"},
     {"config", ARGS_VALUE, "add the grants for this contract's targets"},
     ARG_HELP, ARG_END};
 

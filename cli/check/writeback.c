@@ -246,7 +246,9 @@ cmd_writeback_grants(const struct args *a, struct err *e)
 	int rc = engine_of(a, &engine, e);
 
 	if (rc != 0 || (rc = identifier_of(a, "schema", &schema, e)) != 0 ||
-	    (rc = identifier_of(a, "role", &role, e)) != 0) {
+	    (rc = identifier_of(a,
+		 args_has(a, "writer-role") ? "writer-role" : "role", &role,
+		 e)) != 0) {
 		return rc;
 	}
 	if (args_get(a, "config") != NULL &&

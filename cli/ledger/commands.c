@@ -42,7 +42,15 @@ static const struct args_spec decide_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
 	"accepted if it is your own user name; it cannot be another"},
     ARG_HELP, ARG_END};
 
-static const struct args_spec job_spec[] = {ARG_STORE, ARG_CONFIG,
+/* 0.1.1's words about its own runner. Here a job has the id, scope and lease
+ * that ledgerd gives it. */
+#define RUNNER_FLAGS                                          \
+	{"project", ARGS_VALUE, "accepted: always local"},    \
+	    {"runner", ARGS_VALUE, "accepted: the writer's"}, \
+	{                                                     \
+		"lease-seconds", ARGS_VALUE, "accepted"       \
+	}
+static const struct args_spec job_spec[] = {ARG_STORE, ARG_CONFIG, RUNNER_FLAGS,
     {"output", ARGS_VALUE, "write to this file"}, ARG_HELP, ARG_END};
 
 static const struct args_spec apply_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
@@ -50,7 +58,7 @@ static const struct args_spec apply_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"job", ARGS_VALUE, "the proposal of this exported job"},
     {"all-approved", ARGS_FLAG, "every approved proposal, oldest first"},
     {"max", ARGS_VALUE, "at most so many of them (1 to 200)"},
-    {"dry-run", ARGS_FLAG, "check everything, change nothing"},
+    {"dry-run", ARGS_FLAG, "check everything, change nothing"}, RUNNER_FLAGS,
     {"timeout-ms", ARGS_VALUE, "how long to wait for the receipt (60000)"},
     ARG_HELP, ARG_END};
 

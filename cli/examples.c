@@ -1,0 +1,97 @@
+/* Example lines for the help: one row a command, or a group. */
+#include <string.h>
+
+#include "cli/command.h"
+
+static const struct {
+	const char *command; /* "group", or "group verb" */
+	const char *lines;
+} examples[] = {
+    {"mcp serve",
+	"  countersign mcp serve --config countersign.json\n"
+	"  countersign mcp serve --alias-mode openai\n"
+	"  countersign mcp serve --transport unix --socket ./mcp.sock\n"},
+    {"mcp serve-streamable-http",
+	"  export SYNAPSOR_RUNNER_HTTP_TOKEN=$(openssl rand -hex 32)\n"
+	"  countersign mcp serve-streamable-http --port 8766\n"
+	"  countersign mcp serve-streamable-http --alias-mode openai\n"
+	"    (tools are then named like billing__inspect_invoice)\n"},
+    {"mcp serve-http", "  countersign mcp serve-http --port 8765\n"},
+    {"mcp connect", "  countersign mcp connect --socket ./mcp.sock\n"},
+    {"mcp smoke", "  countersign mcp smoke --config countersign.json\n"},
+    {"up", "  countersign up\n  countersign up --serve --dry-run\n"
+	   "  countersign up --serve --port 8766\n"},
+    {"config validate",
+	"  countersign config validate --config countersign.json --json\n"},
+    {"config explain", "  countersign config explain | less\n"},
+    {"config show", "  countersign config show --redacted\n"},
+    {"config migrate", "  countersign config migrate --write\n"},
+    {"doctor", "  countersign doctor --check-writeback\n"
+	       "  countersign doctor --first-run\n"
+	       "  countersign doctor --report --redact --output doctor.md\n"},
+    {"tools preview", "  countersign tools preview\n"
+		      "  countersign tools preview --aliases --json\n"},
+    {"smoke call", "  countersign smoke call billing.inspect_invoice --sample\n"
+		   "  countersign smoke call billing.inspect_invoice --json "
+		   "'{\"invoice_id\":\"INV-3001\"}'\n"},
+    {"propose",
+	"  countersign propose billing.propose_late_fee_waiver --sample\n"},
+    {"writeback migration",
+	"  countersign writeback migration --engine postgres --schema synapsor "
+	"| psql\n"},
+    {"writeback grants",
+	"  countersign writeback grants --engine postgres --schema synapsor "
+	"--writer-role app_writer\n"},
+    {"writeback doctor", "  countersign writeback doctor --check-db\n"},
+    {"proposals list",
+	"  countersign proposals list --status pending_review --tenant acme\n"
+	"  countersign proposals list --object invoice:INV-3001 --json\n"},
+    {"proposals show", "  countersign proposals show latest --details\n"},
+    {"proposals approve", "  countersign proposals approve latest\n"},
+    {"proposals reject",
+	"  countersign proposals reject latest --reason \"not agreed\"\n"},
+    {"review", "  countersign review\n"},
+    {"apply", "  countersign apply latest --dry-run\n"
+	      "  countersign apply latest\n"
+	      "  countersign apply --all-approved --max 10\n"},
+    {"replay show", "  countersign replay show latest --details\n"},
+    {"replay export", "  countersign replay export latest --format markdown "
+		      "--output replay.md\n"},
+    {"evidence list",
+	"  countersign evidence list --table public.invoices --limit 5\n"},
+    {"query-audit list", "  countersign query-audit list --source shop\n"},
+    {"receipts list", "  countersign receipts list --status conflict\n"},
+    {"activity search",
+	"  countersign activity search --object invoice:INV-3001\n"
+	"  countersign activity search --tenant acme --from "
+	"2026-07-01T00:00:00Z\n"},
+    {"events tail", "  countersign events tail --limit 50 --details\n"},
+    {"store stats", "  countersign store stats --json\n"},
+    {"store prune", "  countersign store prune --older-than 90d\n"
+		    "  countersign store prune --older-than 90d --yes\n"},
+    {"store backup", "  countersign store backup --output /backup/ledger.db\n"},
+    {"ledger verify", "  countersign ledger verify --json\n"},
+    {"completion",
+	"  countersign completion bash >/etc/bash_completion.d/countersign\n"
+	"  countersign completion zsh >\"${fpath[1]}/_countersign\"\n"
+	"  countersign completion fish "
+	">~/.config/fish/completions/countersign.fish\n"},
+};
+
+const char *
+command_examples(const struct command *c)
+{
+	size_t group = strlen(c->group);
+
+	for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+		const char *name = examples[i].command;
+		if (strncmp(name, c->group, group) == 0 &&
+		    (c->verb == NULL
+			    ? name[group] == '\0'
+			    : name[group] == ' ' &&
+				  strcmp(name + group + 1, c->verb) == 0)) {
+			return examples[i].lines;
+		}
+	}
+	return NULL;
+}
