@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,10 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from workspace import BIN, Workspace, contract  # noqa: E402
+from terminal import Terminal  # noqa: E402
+from workspace import BIN, Workspace, processes  # noqa: E402
+
+FILL = os.path.join(os.path.dirname(BIN), "bench/fill_ledger")
 
 
 class Case(unittest.TestCase):
@@ -100,6 +104,46 @@ class Prune(Case):
             self.w.run("store", "prune", "--older-than", "0s", "--yes", check=0)
             self.assertTrue(mcp.read("INV-3002")["ok"])
         self.assertTrue(self.verified()["ok"])
+
+
+class Long(Case):
+    """On a ledger of thousands of reads."""
+
+    def setUp(self):
+        super().setUp()
+        self.waiting = self.w.proposed("INV-3002", reason="waits")
+        self.w.wait_idle()
+        self.fill(15000)
+
+    def fill(self, count):
+        subprocess.run([FILL, self.w.store, str(count), "100", "1"], check=True)
+
+    def command(self, *words):
+        return [os.path.join(BIN, "countersign"), *words, "--store", self.w.store, "--config", self.w.config]
+
+    def test_killed_at_any_moment_it_still_verifies_and_goes_on(self):
+        for delay in (0.3, 0.5, 0.7, 0.9):
+            prune = subprocess.Popen(self.command("store", "prune", "--older-than", "0s", "--yes"), env=self.w.env,
+                                     cwd=self.w.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(delay)
+            for pid in processes(self.w.store):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            prune.wait(20)
+            self.assertTrue(self.verified()["ok"], delay)
+        self.w.run("store", "prune", "--older-than", "0s", "--yes", check=0)
+        self.assertTrue(self.verified()["ok"])
+        self.assertEqual(self.states(), {self.waiting: "pending_review"})
+        self.assertEqual(self.w.json("store", "stats")["evidence_bundles"], 1)
+
+    def test_progress_stands_on_a_terminal_and_nowhere_else(self):
+        self.fill(150000)
+        t = Terminal(" ".join(self.command("ledger", "verify")), self.w.env, self.w.path)
+        self.addCleanup(t.close)
+        t.wait("verifying ", 30)
+        t.wait("ledger verified", 60)
+        self.assertNotIn("verifying", t.wait("exit=0"))
+        self.assertNotIn("%", self.w.run("ledger", "verify", check=0).stderr)
 
 
 class Tombstones(Case):
