@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Run every suite and count: `make test`.
 
-usage: run.py [SUITE...]     suites: unit linkage boundary integration fault conformance lint
+usage: run.py [SUITE...]     suites: unit linkage boundary integration fault soak conformance lint
                               fuzz bench
 
 Tests of the real programs have servers, ports and folders of their own: two of
@@ -122,7 +122,7 @@ def judge(case):
 
 def main():
     wanted = sys.argv[1:] or ["unit", "linkage", "boundary", "integration", "fault"] + (
-        ["conformance", "lint", "fuzz", "bench"] if os.environ.get("CI") else [])
+        ["soak", "conformance", "lint", "fuzz", "bench"] if os.environ.get("CI") else [])
     passed = failed = 0
     chosen = [case for case in cases() if case[0] in wanted]
     for together, group in itertools.groupby(chosen, lambda case: case[0] in SIDE_BY_SIDE):

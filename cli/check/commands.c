@@ -21,7 +21,7 @@ static const struct args_spec migrate_spec[] = {ARG_STORE, ARG_CONFIG,
     {"yes", ARGS_FLAG, "do not ask"}, ARG_HELP, ARG_END};
 
 static const struct args_spec explain_spec[] = {
-    ARG_STORE, ARG_CONFIG, ARG_HELP, ARG_END};
+    ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
 static const struct args_spec whole_doctor_spec[] = {ARG_STORE, ARG_CONFIG,
     ARG_JSON, {"first-run", ARGS_FLAG, "check a new machine"},

@@ -194,62 +194,126 @@ explain_proposal(struct explanation *x, const struct contract_capability *cap)
 	}
 }
 
-/* The statements of one proposal, from writerd's lines. */
-static void
-print_writes(struct explanation *x, const struct contract_capability *cap)
+/* The statements of one proposal, from writerd's lines: the line of JSON. */
+static bool
+find_writes(struct explanation *x, const struct contract_capability *cap,
+    struct view *v)
 {
-	static const char *const keys[] = {
-	    "begin", "claim", "lock_row", "update", "complete"};
 	size_t start = 0;
 	struct err ignored = {0};
 
 	for (size_t i = 0; i < x->writes.len; i++) {
 		struct span line = {x->writes.ptr + start, i - start};
-		struct view v;
 		if (x->writes.ptr[i] != '\n') {
 			continue;
 		}
 		start = i + 1;
-		if (view_open(&v, line, x->arena, &ignored) != 0 ||
-		    strcmp(view_text(&v, 0, "capability", ""), cap->name) !=
-			0) {
-			continue;
+		if (view_open(v, line, x->arena, &ignored) == 0 &&
+		    strcmp(view_text(v, 0, "capability", ""), cap->name) == 0) {
+			return true;
 		}
-		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
-			view_print(&x->out, "    %s;\n",
-			    view_text(&v, 0, keys[k], "?"));
-		}
-		view_print(&x->out, "    COMMIT;\n");
+	}
+	return false;
+}
+
+static const char *const write_keys[] = {
+    "begin", "claim", "lock_row", "update", "complete"};
+#define WRITE_KEYS (sizeof(write_keys) / sizeof(write_keys[0]))
+
+static const char *
+read_sql(struct explanation *x, const struct contract_capability *cap)
+{
+	struct view *v = &x->boundary.view;
+
+	return view_text(v, json_get(&v->doc, 0, "reads"), cap->name, "?");
+}
+
+static void
+print_paragraph(struct explanation *x, const struct contract_capability *cap)
+{
+	explain_read(x, cap);
+	if (cap->kind == KIND_PROPOSAL) {
+		explain_proposal(x, cap);
 	}
 }
 
 static void
-explain(struct explanation *x)
+print_text(struct explanation *x)
 {
-	uint32_t reads = json_get(&x->boundary.view.doc, 0, "reads");
-
 	view_print(&x->out, "%s: mode %s, contract %s\n", x->boundary.config,
 	    contract_mode_name(x->contract->mode), x->contract->digest_text);
 	for (size_t i = 0; i < x->contract->capability_count; i++) {
 		const struct contract_capability *cap =
 		    &x->contract->capabilities[i];
+		struct view v;
 
 		view_print(&x->out, "\n");
-		explain_read(x, cap);
-		if (cap->kind == KIND_PROPOSAL) {
-			explain_proposal(x, cap);
-		}
+		print_paragraph(x, cap);
 		view_print(&x->out, "  SQL when it is called:\n    %s;\n",
-		    view_text(&x->boundary.view, reads, cap->name, "?"));
-		if (cap->kind == KIND_PROPOSAL && cap->handler == NULL) {
-			view_print(&x->out, "  SQL when it is applied:\n");
-			print_writes(x, cap);
+		    read_sql(x, cap));
+		if (!find_writes(x, cap, &v)) {
+			continue;
 		}
+		view_print(&x->out, "  SQL when it is applied:\n");
+		for (size_t k = 0; k < WRITE_KEYS; k++) {
+			view_print(&x->out, "    %s;\n",
+			    view_text(&v, 0, write_keys[k], "?"));
+		}
+		view_print(&x->out, "    COMMIT;\n");
 	}
 	view_print(&x->out,
 	    "\nNo other statement touches these tables. Besides, the "
 	    "processes read the catalog,\nset their session up, and make the "
 	    "receipt table if they may.\n");
+}
+
+static void
+put_capability(struct explanation *x, const struct contract_capability *cap,
+    struct json_out *j)
+{
+	struct view v;
+
+	buf_reset(&x->out.out);
+	print_paragraph(x, cap);
+	json_open(j, '{');
+	json_field_text(j, "name", cap->name);
+	json_field_text(
+	    j, "kind", cap->kind == KIND_READ ? "read" : "proposal");
+	json_field_span(j, "explanation", buf_as_span(&x->out.out));
+	json_field_text(j, "read_sql", read_sql(x, cap));
+	json_key(j, "apply_sql");
+	json_open(j, '[');
+	if (find_writes(x, cap, &v)) {
+		for (size_t k = 0; k < WRITE_KEYS; k++) {
+			json_put_text(j, view_text(&v, 0, write_keys[k], "?"));
+		}
+		json_put_text(j, "COMMIT");
+	}
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
+static void
+print_json(struct explanation *x)
+{
+	struct buf whole = BUF_INIT;
+	struct json_out j;
+
+	json_begin(&j, &whole, 2);
+	json_open(&j, '{');
+	json_field_text(&j, "config_path", x->boundary.config);
+	json_field_text(&j, "mode", contract_mode_name(x->contract->mode));
+	json_field_text(&j, "contract_digest", x->contract->digest_text);
+	json_key(&j, "capabilities");
+	json_open(&j, '[');
+	for (size_t i = 0; i < x->contract->capability_count; i++) {
+		put_capability(x, &x->contract->capabilities[i], &j);
+	}
+	json_close(&j, ']');
+	json_close(&j, '}');
+	buf_putc(&whole, '\n');
+	buf_clear(&x->out.out);
+	x->out.out = whole;
 }
 
 int
@@ -268,7 +332,11 @@ cmd_config_explain(const struct args *a, struct err *e)
 		rc = ask_writerd(&x, e);
 	}
 	if (rc == 0) {
-		explain(&x);
+		if (args_has(a, "json")) {
+			print_json(&x);
+		} else {
+			print_text(&x);
+		}
 		view_flush(&x.out);
 	}
 	contract_free(&contract);

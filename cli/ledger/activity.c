@@ -171,6 +171,18 @@ object_of(struct search *s, const struct interaction *x)
 			 id);
 }
 
+/* The number of the query behind a read. */
+static const char *
+audit_of(const struct interaction *x)
+{
+	struct view *v = x->view;
+	uint32_t list = json_get(&v->doc, x->node, "query_audit");
+	uint32_t number = json_get_type(
+	    &v->doc, view_first(v, list), "audit_id", JSON_NUMBER);
+
+	return number == JSON_NONE ? "0" : view_scalar(v, number);
+}
+
 static void
 put_interaction(
     struct search *s, const struct interaction *x, struct json_out *j)
@@ -189,6 +201,7 @@ put_interaction(
 	}
 	if (x->kind->status != NULL) {
 		json_field_text(j, "status", x->kind->status);
+		json_field_raw(j, "query_audit", span_of(audit_of(x)));
 	}
 	if (object[0] != '\0') {
 		json_field_text(j, "object", object);
@@ -219,7 +232,8 @@ print_interaction(struct search *s, const struct interaction *x, size_t number)
 		}
 	}
 	if (x->kind->status != NULL) {
-		view_print(&s->out, "   status: %s\n", x->kind->status);
+		view_print(&s->out, "   status: %s\n   query audit: %s\n",
+		    x->kind->status, audit_of(x));
 	}
 }
 

@@ -185,6 +185,14 @@ apply_one(
 		   : CS_EXIT_OK;
 }
 
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t len = text == NULL ? 0 : strlen(text);
+
+	return len > strlen(end) && strcmp(text + len - strlen(end), end) == 0;
+}
+
 /* --all-approved wants a limit: nobody is to apply a thousand by mistake. */
 static int
 batch_limit(const struct args *a, uint32_t *out, struct err *e)
@@ -249,14 +257,22 @@ int
 cmd_apply(const struct args *a, struct err *e)
 {
 	const char *id = proposal_of(a);
+	const char *job = args_get(a, "job");
 	const char *dry = secure_getenv("SYNAPSOR_DRY_RUN");
 	struct msg_apply m = {
 	    .dry_run = args_has(a, "dry-run") ||
 		       (dry != NULL && strcmp(dry, "true") == 0)};
 	struct control c = {.fd = -1};
 	bool is_batch = args_has(a, "all-approved");
-	int given = (id != NULL) + args_has(a, "job") + is_batch;
+	int given;
 	int rc;
+
+	/* 0.1.1 took a file's name for a job. */
+	if (job == NULL && ends_with(id, ".json")) {
+		job = id;
+		id = NULL;
+	}
+	given = (id != NULL) + (job != NULL) + is_batch;
 
 	if (given != 1) {
 		return err_set(e, CS_E_INVALID, "USAGE",
@@ -264,8 +280,8 @@ cmd_apply(const struct args *a, struct err *e)
 		    "--all-approved is wanted. Source database changed: no");
 	}
 	if ((rc = control_wait_ms(a, &m.wait_ms, e)) == 0 &&
-	    (rc = control_open(&c, a, e)) == 0 && args_has(a, "job")) {
-		rc = job_file_proposal(&c, args_get(a, "job"), &id, e);
+	    (rc = control_open(&c, a, e)) == 0 && job != NULL) {
+		rc = job_file_proposal(&c, job, &id, e);
 	}
 	if (rc != 0) {
 		say_what_changed(e);

@@ -181,6 +181,8 @@ const struct command ledger_commands[] = {
 	cmd_replay_list},
     {"replay", "show", "<id|latest>", "Tell the story of a proposal",
 	replay_spec, cmd_replay_show},
+    {"replay", NULL, "<id|latest>", "The same as replay show", replay_spec,
+	cmd_replay_show},
     {"replay", "export", "<id|latest>", "Write the story to a file",
 	replay_spec, cmd_replay_export},
     {"evidence", "list", "", "List what was read", read_list_spec,

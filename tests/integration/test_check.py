@@ -136,6 +136,11 @@ class Config(Case):
                      'UPDATE "main"."invoices" SET "late_fee_cents" = ?1', "late_fee_cents stays within 0 and 5000",
                      "no argument can change them", "which the model-facing process never has"):
             self.assertIn(text, out)
+        value = self.w.json("config", "explain")["capabilities"]
+        self.assertEqual([(c["name"], len(c["apply_sql"])) for c in value],
+                         [("billing.inspect_invoice", 0), ("billing.propose_late_fee_waiver", 6)])
+        for c in value:
+            self.assertIn(c["read_sql"], out)
 
     def test_show_hides_what_may_be_secret(self):
         shown = json.loads(self.w.run("config", "show", "--redacted", check=0).stdout)
