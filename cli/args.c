@@ -17,6 +17,22 @@ find_spec(const struct args_spec *spec, const char *name, size_t len)
 	return i;
 }
 
+/* A repeatable flag keeps all of its values. */
+static int
+keep_repeat(struct args *a, size_t at, struct err *e)
+{
+	if (a->spec[at].kind != ARGS_REPEAT) {
+		return 0;
+	}
+	if (a->repeat_count == REPEAT_MAX) {
+		return err_set(e, CS_E_INVALID, "USAGE",
+		    "--%s is given too often", a->spec[at].name);
+	}
+	a->repeats[a->repeat_count].at = at;
+	a->repeats[a->repeat_count++].value = a->values[at];
+	return 0;
+}
+
 /* One "--flag" in any of its spellings; steps over its value. */
 static int
 take_flag(struct args *a, int *i, int argc, char **argv, struct err *e)
@@ -53,7 +69,7 @@ take_flag(struct args *a, int *i, int argc, char **argv, struct err *e)
 		return err_set(e, CS_E_INVALID, "USAGE", "--%s wants a value",
 		    a->spec[at].name);
 	}
-	return 0;
+	return keep_repeat(a, at, e);
 }
 
 int
@@ -95,4 +111,17 @@ bool
 args_has(const struct args *a, const char *name)
 {
 	return args_get(a, name) != NULL;
+}
+
+const char *
+args_nth(const struct args *a, const char *name, size_t n)
+{
+	size_t at = find_spec(a->spec, name, strlen(name));
+
+	for (size_t i = 0; i < a->repeat_count; i++) {
+		if (a->repeats[i].at == at && n-- == 0) {
+			return a->repeats[i].value;
+		}
+	}
+	return NULL;
 }

@@ -3,12 +3,14 @@
 #include <stddef.h>
 
 /* Each folder lists its own commands; this is the order of the help. */
+extern const struct command onboard_commands[];
 extern const struct command serve_commands[];
 extern const struct command check_commands[];
 extern const struct command ledger_commands[];
 extern const struct command help_commands[];
 
 const struct command *const command_tables[] = {
+    onboard_commands,
     serve_commands,
     check_commands,
     ledger_commands,

@@ -1,0 +1,229 @@
+#include "cli/onboard/setup.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "cli/onboard/fileset.h"
+#include "cli/onboard/generate.h"
+#include "cli/onboard/inspector.h"
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/fdio.h"
+#include "common/base/str.h"
+#include "common/contract/contract.h"
+
+void
+setup_flush(struct buf *out)
+{
+	(void)fd_write_all(STDOUT_FILENO, out->data, out->len, -1);
+	buf_clear(out);
+}
+
+void
+setup_take(const struct args *a, struct setup *out)
+{
+	const char *output = args_get(a, "output");
+	const char *store = args_get(a, "store");
+
+	output = output != NULL ? output : args_get(a, "out");
+	out->output = output != NULL ? output : DEFAULT_OUTPUT;
+	out->store = store != NULL ? store : DEFAULT_STORE;
+	out->force = args_has(a, "force");
+	out->dry_run = args_has(a, "dry-run");
+}
+
+const char *
+shell_word(const char *word, struct arena *a)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-./:,=@%+";
+	struct buf out = BUF_INIT;
+	const char *text = NULL;
+
+	if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+		return word;
+	}
+	buf_putc(&out, '\'');
+	for (; *word != '\0'; word++) {
+		buf_puts(&out, *word == '\'' ? "'\\''" : (char[]){*word, '\0'});
+	}
+	buf_putc(&out, '\'');
+	text = arena_strndup(a, out.data, out.len);
+	buf_clear(&out);
+	return text;
+}
+
+const char *
+setup_config_flag(const struct setup *u, struct arena *a)
+{
+	return strcmp(u->output, DEFAULT_OUTPUT) == 0
+		   ? ""
+		   : arena_printf(a, " --config %s", shell_word(u->output, a));
+}
+
+/* What we generated must be valid; if not, say what a person can change. */
+static int
+check_contract(struct span contract, struct err *e)
+{
+	struct contract_report report = {0};
+	int rc = contract_validate(contract, &report, NULL);
+
+	for (size_t i = 0; rc != 0 && i < report.count; i++) {
+		if (!report.issues[i].warning) {
+			rc = err_set(e, CS_E_INVALID, "SELECTION_INVALID",
+			    "this selection gives no valid contract: %s %s: "
+			    "%s No file was written.",
+			    report.issues[i].path, report.issues[i].code,
+			    report.issues[i].message);
+			break;
+		}
+	}
+	contract_report_clear(&report);
+	return rc;
+}
+
+/* A path that does not depend on where a client is started. */
+static const char *
+absolute(const char *path, struct arena *a)
+{
+	char here[PATH_MAX];
+
+	if (path[0] == '/' || getcwd(here, sizeof(here)) == NULL) {
+		return path;
+	}
+	return arena_printf(
+	    a, "%s/%s", here, strncmp(path, "./", 2) == 0 ? path + 2 : path);
+}
+
+static void
+add_clients(struct fileset *set, const struct setup *u, struct arena *a)
+{
+	for (int i = 0; i < MCP_CLIENTS; i++) {
+		enum mcp_client client = (enum mcp_client)i;
+		struct buf *file = fileset_add(set,
+		    arena_printf(a, "%s/%s", SNIPPETS, mcp_client_file(client)),
+		    0644);
+		generate_client(client, absolute(u->output, a),
+		    absolute(u->store, a), file);
+	}
+}
+
+static void
+print_created(const struct setup *u, struct buf *out)
+{
+	str_escape_for_people(out, span_of(u->output));
+	buf_puts(out, "\ncreated .env.example\n");
+	buf_puts(out, "created MCP client snippets under " SNIPPETS "\n");
+}
+
+static void
+print_exposed(const struct selection *s, struct buf *out)
+{
+	buf_printf(out, "exposed tools: %s%s%s\n", s->text[SEL_READ_TOOL],
+	    selection_proposes(s) ? ", " : "",
+	    selection_proposes(s) ? s->text[SEL_PROPOSAL_TOOL] : "");
+}
+
+int
+setup_write(const struct setup *u, const struct selection *s, struct err *e)
+{
+	struct fileset set = {.count = 0};
+	struct buf out = BUF_INIT;
+	struct buf *contract = fileset_add(&set, u->output, 0644);
+	int rc = selection_check(s, e);
+
+	if (rc == 0) {
+		generate_contract(s, u->store, contract);
+		rc = check_contract(buf_as_span(contract), e);
+	}
+	if (rc == 0 && u->dry_run) {
+		buf_span(&out, buf_as_span(contract));
+	} else if (rc == 0) {
+		generate_env(s, fileset_add(&set, ".env.example", 0644));
+		add_clients(&set, u, s->arena);
+		rc = fileset_commit(&set, u->force, e);
+		buf_puts(&out, "created ");
+		print_created(u, &out);
+		print_exposed(s, &out);
+	}
+	if (rc == 0) {
+		setup_flush(&out);
+	}
+	buf_clear(&out);
+	fileset_clear(&set);
+	return rc;
+}
+
+int
+setup_write_contract(const struct setup *u, struct span contract, struct err *e)
+{
+	struct fileset set = {.count = 0};
+	struct buf out = BUF_INIT;
+	int rc = check_contract(contract, e);
+
+	if (rc == 0 && u->dry_run) {
+		buf_span(&out, contract);
+	} else if (rc == 0) {
+		buf_span(fileset_add(&set, u->output, 0644), contract);
+		rc = fileset_commit(&set, u->force, e);
+		buf_puts(&out, "created ");
+		str_escape_for_people(&out, span_of(u->output));
+		buf_putc(&out, '\n');
+	}
+	if (rc == 0) {
+		setup_flush(&out);
+	}
+	buf_clear(&out);
+	fileset_clear(&set);
+	return rc;
+}
+
+struct names
+setup_missing(const struct selection *s)
+{
+	static const enum selection_text needed[] = {SEL_READ_URL_ENV,
+	    SEL_TENANT_ENV, SEL_PRINCIPAL_ENV, SEL_WRITE_URL_ENV,
+	    SEL_HANDLER_URL_ENV, SEL_HANDLER_TOKEN_ENV, SEL_HANDLER_SECRET_ENV,
+	    SEL_HANDLER_COMMAND_ENV};
+	bool writes =
+	    selection_proposes(s) && selection_is(s, SEL_MODE, "review");
+	struct names missing = {0};
+
+	for (size_t i = 0; i < (writes ? 8 : 3); i++) {
+		const char *name = s->text[needed[i]];
+		const char *value = name == NULL ? "" : secure_getenv(name);
+		if (name != NULL && (value == NULL || value[0] == '\0') &&
+		    !names_have(&missing, name)) {
+			names_add(&missing, name, s->arena);
+		}
+	}
+	return missing;
+}
+
+void
+setup_print_next(
+    const struct setup *u, const struct selection *s, struct buf *out)
+{
+	const char *config = setup_config_flag(u, s->arena);
+	struct names missing = setup_missing(s);
+
+	buf_puts(out, "\nNext:\n");
+	if (missing.count > 0) {
+		buf_printf(out,
+		    "  Set in your environment (see "
+		    ".env.example): %s\n",
+		    names_join(&missing, "", s->arena));
+	}
+	buf_printf(out, "  countersign config validate%s\n", config);
+	if (has_command("tools", "preview")) {
+		buf_printf(out, "  countersign tools preview%s\n", config);
+	}
+	if (has_command("smoke", "call")) {
+		buf_printf(out, "  countersign smoke call %s --sample%s\n",
+		    s->text[SEL_READ_TOOL], config);
+	}
+	buf_printf(out, "  countersign mcp serve%s\n", config);
+}
