@@ -90,9 +90,20 @@ static const struct args_spec init_spec[] = {DATABASE_FLAGS, OUTPUT_FLAGS,
     {"skip-handler-template", ARGS_FLAG, "accepted, means nothing"}, ARG_STORE,
     ARG_HELP, ARG_END};
 
+static const struct args_spec recipes_spec[] = {ARG_JSON, ARG_HELP, ARG_END};
+
 const struct command onboard_commands[] = {
     {"inspect", NULL, "[URL]", "Look at a database's tables", inspect_spec,
 	cmd_inspect},
     {"init", NULL, "", "Write a contract for one table", init_spec, cmd_init},
+    {"onboard", "db", "", "From a database's URL to checked tools", init_spec,
+	cmd_onboard_db},
+    {"start", NULL, "", "The same as onboard db, with --from-env", init_spec,
+	cmd_start},
+    {"recipes", "list", "", "Show the recipes", recipes_spec, cmd_recipes_list},
+    {"recipes", "show", "<id|file>", "Show one recipe", recipes_spec,
+	cmd_recipes_show},
+    {"recipes", "init", "<id|file>", "Write the contract of a recipe",
+	init_spec, cmd_recipes_init},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };

@@ -8,6 +8,8 @@
 
 #include "cli/command.h"
 
+struct selection;
+
 int cmd_inspect(const struct args *a, struct err *e);
 int cmd_init(const struct args *a, struct err *e);
 int cmd_onboard_db(const struct args *a, struct err *e);
@@ -18,5 +20,15 @@ int cmd_recipes_init(const struct args *a, struct err *e);
 
 /* Do the flags say that nobody shall be asked? */
 bool init_is_scripted(const struct args *a);
+
+enum init_asks {
+	INIT_ASK_ON_TERMINAL, /* countersign init */
+	INIT_ASK,
+	INIT_NEVER_ASK
+};
+
+/* Fill the selection in its arena and write what follows from it. */
+int init_run(const struct args *a, enum init_asks asks, struct selection *s,
+    struct err *e);
 
 #endif

@@ -79,7 +79,7 @@ make_folders(const char *path, struct err *e)
 			continue;
 		}
 		*c = '\0';
-		if (mkdir(folder, 0755) != 0 && errno != EEXIST) {
+		if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
 			return err_sys(e, "cannot make the folder %s", folder);
 		}
 		if (was == '\0') {

@@ -17,15 +17,23 @@
 struct init {
 	const struct args *args;
 	struct setup setup;
-	struct selection selection;
-	struct buf document; /* what was read: the selection borrows from it */
+	struct selection *selection;
+	enum init_asks asks;
+	bool tells_next;
 };
 
 /* A file of the person at the keyboard; it is data, so anybody may own it. */
 static int
-read_document(struct init *in, const char *path, struct err *e)
+read_document(
+    struct init *in, const char *path, struct span *out, struct err *e)
 {
-	return file_read_public(path, FILE_MAX, &in->document, e);
+	struct buf bytes = BUF_INIT;
+	int rc = file_read_public(path, FILE_MAX, &bytes, e);
+
+	/* The selection borrows from it. */
+	*out = arena_span(in->selection->arena, buf_as_span(&bytes));
+	buf_clear(&bytes);
+	return rc;
 }
 
 static void
@@ -41,10 +49,10 @@ finish(struct init *in, const char *mode, struct err *e)
 	struct buf out = BUF_INIT;
 	int rc = 0;
 
-	selection_complete(&in->selection, mode);
-	rc = setup_write(&in->setup, &in->selection, e);
-	if (rc == 0 && !in->setup.dry_run) {
-		setup_print_next(&in->setup, &in->selection, &out);
+	selection_complete(in->selection, mode);
+	rc = setup_write(&in->setup, in->selection, e);
+	if (rc == 0 && !in->setup.dry_run && in->tells_next) {
+		setup_print_next(&in->setup, in->selection, &out);
 		setup_flush(&out);
 	}
 	return rc;
@@ -56,12 +64,13 @@ from_file(struct init *in, const char *flag, struct err *e)
 {
 	bool is_spec = strcmp(flag, "spec") == 0;
 	const char *path = args_get(in->args, flag);
-	struct selection *s = &in->selection;
-	int rc = read_document(in, path, e);
+	struct selection *s = in->selection;
+	struct span document;
+	int rc = read_document(in, path, &document, e);
 
 	if (rc == 0) {
 		s->is_spec = is_spec;
-		rc = selection_from_json(s, buf_as_span(&in->document), e);
+		rc = selection_from_json(s, document, e);
 	}
 	if (rc == 0) {
 		rc = selection_from_flags(s, in->args, e);
@@ -83,27 +92,15 @@ from_file(struct init *in, const char *flag, struct err *e)
 	return finish(in, is_spec ? "shadow" : "review", e);
 }
 
-static void
-print_selected(const struct init *in)
-{
-	struct buf out = BUF_INIT;
-
-	buf_printf(&out, "selected %s.%s from %s inspection\n",
-	    in->selection.text[SEL_SCHEMA], in->selection.text[SEL_TABLE],
-	    in->selection.text[SEL_ENGINE]);
-	setup_flush(&out);
-}
-
 /* The flags and an inspection. */
 static int
-from_inspection(struct init *in, struct err *e)
+from_inspection(struct init *in, struct span document, struct err *e)
 {
-	struct selection *s = &in->selection;
+	struct selection *s = in->selection;
 	struct buf warnings = BUF_INIT;
 	struct inspection found;
 	const char *env = s->text[SEL_READ_URL_ENV];
-	int rc =
-	    inspection_read(buf_as_span(&in->document), s->arena, &found, e);
+	int rc = inspection_read(document, s->arena, &found, e);
 
 	if (rc == 0) {
 		rc = selection_from_flags(s, in->args, e);
@@ -119,10 +116,8 @@ from_inspection(struct init *in, struct err *e)
 	}
 	if (rc == 0) {
 		warn(&warnings);
+		in->setup.inspected = true;
 		rc = finish(in, "shadow", e);
-	}
-	if (rc == 0 && !in->setup.dry_run) {
-		print_selected(in);
 	}
 	buf_clear(&warnings);
 	return rc;
@@ -131,14 +126,17 @@ from_inspection(struct init *in, struct err *e)
 static int
 from_database(struct init *in, struct inspect_request *request, struct err *e)
 {
+	struct buf answer = BUF_INIT;
+	struct span document;
 	int rc = 0;
 
+	/* Only the one table, so that large schemas are no matter. */
 	request->tables = args_get(in->args, "table");
-	if (request->tables == NULL) {
-		request->brief = true;
-	}
-	rc = inspect_run(request, &in->document, e);
-	return rc != 0 ? rc : from_inspection(in, e);
+	request->brief = request->tables == NULL;
+	rc = inspect_run(request, &answer, e);
+	document = arena_span(in->selection->arena, buf_as_span(&answer));
+	buf_clear(&answer);
+	return rc != 0 ? rc : from_inspection(in, document, e);
 }
 
 static int
@@ -179,8 +177,13 @@ init_is_scripted(const struct args *a)
 }
 
 static bool
-wants_wizard(const struct args *a)
+wants_wizard(const struct init *in)
 {
+	const struct args *a = in->args;
+
+	if (in->asks != INIT_ASK_ON_TERMINAL) {
+		return in->asks == INIT_ASK;
+	}
 	return args_has(a, "wizard") ||
 	       (isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0 &&
 		   !args_has(a, "starter") && !init_is_scripted(a));
@@ -190,6 +193,7 @@ static int
 dispatch(struct init *in, struct err *e)
 {
 	struct inspect_request request = {0};
+	struct span document;
 	int rc = 0;
 
 	if (args_has(in->args, "answers")) {
@@ -206,32 +210,41 @@ dispatch(struct init *in, struct err *e)
 	if (rc != 0) {
 		return rc;
 	}
-	if (wants_wizard(in->args)) {
-		return wizard_run(in->args, &request, &in->selection, e);
+	if (wants_wizard(in)) {
+		return wizard_run(in->args, &request, in->selection, e);
 	}
-	in->selection.text[SEL_READ_URL_ENV] = request.env;
+	in->selection->text[SEL_READ_URL_ENV] = request.env;
 	if (args_has(in->args, "inspection-json")) {
-		rc =
-		    read_document(in, args_get(in->args, "inspection-json"), e);
-		return rc != 0 ? rc : from_inspection(in, e);
+		rc = read_document(
+		    in, args_get(in->args, "inspection-json"), &document, e);
+		return rc != 0 ? rc : from_inspection(in, document, e);
 	}
 	return request.is_explicit ? from_database(in, &request, e)
 				   : from_starter(in, e);
 }
 
 int
+init_run(const struct args *a, enum init_asks asks, struct selection *s,
+    struct err *e)
+{
+	struct init in = {.args = a,
+	    .selection = s,
+	    .asks = asks,
+	    .tells_next = asks == INIT_ASK_ON_TERMINAL};
+
+	setup_take(a, &in.setup);
+	return dispatch(&in, e);
+}
+
+int
 cmd_init(const struct args *a, struct err *e)
 {
-	struct init *in = NULL;
 	struct arena *arena = arena_new();
+	struct selection *s = arena_alloc(arena, sizeof(*s));
 	int rc = 0;
 
-	in = arena_alloc(arena, sizeof(*in));
-	in->args = a;
-	in->selection.arena = arena;
-	setup_take(a, &in->setup);
-	rc = dispatch(in, e);
-	buf_clear(&in->document);
+	s->arena = arena;
+	rc = init_run(a, INIT_ASK_ON_TERMINAL, s, e);
 	arena_free(&arena);
 	return rc;
 }

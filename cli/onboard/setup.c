@@ -30,6 +30,7 @@ setup_take(const struct args *a, struct setup *out)
 	output = output != NULL ? output : args_get(a, "out");
 	out->output = output != NULL ? output : DEFAULT_OUTPUT;
 	out->store = store != NULL ? store : DEFAULT_STORE;
+	out->inspected = false;
 	out->force = args_has(a, "force");
 	out->dry_run = args_has(a, "dry-run");
 }
@@ -112,16 +113,17 @@ add_clients(struct fileset *set, const struct setup *u, struct arena *a)
 }
 
 static void
-print_created(const struct setup *u, struct buf *out)
+print_created(const struct setup *u, const struct selection *s, struct buf *out)
 {
+	buf_puts(out, "created ");
 	str_escape_for_people(out, span_of(u->output));
-	buf_puts(out, "\ncreated .env.example\n");
-	buf_puts(out, "created MCP client snippets under " SNIPPETS "\n");
-}
-
-static void
-print_exposed(const struct selection *s, struct buf *out)
-{
+	buf_puts(out, "\ncreated .env.example\n"
+		      "created MCP client snippets under " SNIPPETS "\n");
+	if (u->inspected) {
+		buf_printf(out, "selected %s.%s from %s inspection\n",
+		    s->text[SEL_SCHEMA], s->text[SEL_TABLE],
+		    s->text[SEL_ENGINE]);
+	}
 	buf_printf(out, "exposed tools: %s%s%s\n", s->text[SEL_READ_TOOL],
 	    selection_proposes(s) ? ", " : "",
 	    selection_proposes(s) ? s->text[SEL_PROPOSAL_TOOL] : "");
@@ -145,9 +147,7 @@ setup_write(const struct setup *u, const struct selection *s, struct err *e)
 		generate_env(s, fileset_add(&set, ".env.example", 0644));
 		add_clients(&set, u, s->arena);
 		rc = fileset_commit(&set, u->force, e);
-		buf_puts(&out, "created ");
-		print_created(u, &out);
-		print_exposed(s, &out);
+		print_created(u, s, &out);
 	}
 	if (rc == 0) {
 		setup_flush(&out);

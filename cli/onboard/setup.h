@@ -14,6 +14,7 @@ struct setup {
 	const char *output; /* --output, --out or countersign.json */
 	const char *store;  /* --store or the default */
 	bool force, dry_run;
+	bool inspected; /* the selection was compared with a database */
 };
 
 void setup_take(const struct args *a, struct setup *out);
