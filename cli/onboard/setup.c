@@ -31,6 +31,7 @@ setup_take(const struct args *a, struct setup *out)
 	out->output = output != NULL ? output : DEFAULT_OUTPUT;
 	out->store = store != NULL ? store : DEFAULT_STORE;
 	out->inspected = false;
+	out->smoke_id = NULL;
 	out->force = args_has(a, "force");
 	out->dry_run = args_has(a, "dry-run");
 }
@@ -113,6 +114,22 @@ add_clients(struct fileset *set, const struct setup *u, struct arena *a)
 }
 
 static void
+add_smoke_input(
+    struct fileset *set, const struct setup *u, const struct selection *s)
+{
+	struct json_out j;
+
+	if (u->smoke_id != NULL) {
+		struct buf *out = fileset_add(set, SMOKE_INPUT, 0600);
+		json_begin(&j, out, 2);
+		json_open(&j, '{');
+		json_field_text(&j, s->text[SEL_ID_ARG], u->smoke_id);
+		json_close(&j, '}');
+		buf_putc(out, '\n');
+	}
+}
+
+static void
 print_created(const struct setup *u, const struct selection *s, struct buf *out)
 {
 	buf_puts(out, "created ");
@@ -146,6 +163,7 @@ setup_write(const struct setup *u, const struct selection *s, struct err *e)
 	} else if (rc == 0) {
 		generate_env(s, fileset_add(&set, ".env.example", 0644));
 		add_clients(&set, u, s->arena);
+		add_smoke_input(&set, u, s);
 		rc = fileset_commit(&set, u->force, e);
 		print_created(u, s, &out);
 	}

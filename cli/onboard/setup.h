@@ -9,10 +9,13 @@
 
 struct args;
 
+#define SMOKE_INPUT "./.countersign/smoke-input.json"
+
 /* Where things go, from the flags. */
 struct setup {
-	const char *output; /* --output, --out or countersign.json */
-	const char *store;  /* --store or the default */
+	const char *output;   /* --output, --out or countersign.json */
+	const char *store;    /* --store or the default */
+	const char *smoke_id; /* NULL, or a row for the first call */
 	bool force, dry_run;
 	bool inspected; /* the selection was compared with a database */
 };
