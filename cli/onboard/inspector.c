@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/command.h"
+#include "cli/args.h"
 #include "cli/control_client.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
@@ -222,20 +222,4 @@ run_countersign(const char *const *words, struct err *e)
 		return CS_E_IO;
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : CS_EXIT_FAILED;
-}
-
-bool
-has_command(const char *group, const char *verb)
-{
-	const struct command *c = NULL;
-
-	while ((c = command_next(c)) != NULL) {
-		if (strcmp(c->group, group) == 0 &&
-		    (verb == NULL
-			    ? c->verb == NULL
-			    : c->verb != NULL && strcmp(c->verb, verb) == 0)) {
-			return true;
-		}
-	}
-	return false;
 }

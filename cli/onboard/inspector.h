@@ -45,7 +45,4 @@ int inspect_run(
  * or a negative code. The list ends with NULL. */
 int run_countersign(const char *const *words, struct err *e);
 
-/* Is there such a command in this build? */
-bool has_command(const char *group, const char *verb);
-
 #endif

@@ -27,7 +27,7 @@ validate(const struct setup *u, struct err *e)
 
 	say("\nValidation:\n");
 	rc = run_countersign(config, e);
-	if (rc == 0 && has_command("tools", "preview")) {
+	if (rc == 0) {
 		rc = run_countersign(preview, e);
 	}
 	return rc;
@@ -38,12 +38,11 @@ validate(const struct setup *u, struct err *e)
 static int
 ask_doctor(const struct setup *u, struct err *e)
 {
-	const char *whole[] = {"doctor", "--config", u->output, NULL};
-	const char *reads[] = {"source", "doctor", "--config", u->output, NULL};
+	const char *words[] = {"doctor", "--config", u->output, NULL};
 	int rc = 0;
 
 	say("\nDoctor:\n");
-	rc = run_countersign(has_command("doctor", NULL) ? whole : reads, e);
+	rc = run_countersign(words, e);
 	if (rc > 0) {
 		say("This is expected while environment variables are not set; "
 		    "run it again when they are.\n");
@@ -65,12 +64,8 @@ print_next(const struct setup *u, const struct selection *s)
 		    "Set in your environment first (see .env.example): %s\n",
 		    names_join(&missing, "", s->arena));
 	}
-	if (has_command("smoke", "call")) {
-		buf_printf(&out,
-		    "%d. Call a tool once:\n"
-		    "  countersign smoke call %s --sample%s\n",
-		    n++, s->text[SEL_READ_TOOL], config);
-	}
+	buf_printf(
+	    &out, "%d. Call a tool once:\n%s", n++, setup_smoke_command(u, s));
 	buf_printf(&out,
 	    "%d. Serve the tools to an MCP client (entries for clients: "
 	    ".countersign/mcp):\n  countersign mcp serve%s\n",

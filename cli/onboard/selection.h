@@ -138,6 +138,14 @@ int selection_add_guard(struct selection *s, const char *text, struct err *e);
 int selection_from_table(struct selection *s, const struct inspection *in,
     struct buf *warnings, struct err *e);
 
+/* Are all columns there, and may the patched ones change? */
+int selection_check_columns(
+    const struct selection *s, const struct inspected_table *t, struct err *e);
+
+/* Ask for numbers and booleans as such, where the columns are. */
+void selection_type_arguments(
+    struct selection *s, const struct inspected_table *t);
+
 /* Fill what still lacks with the defaults of `mode` and of 0.1.1. */
 void selection_complete(struct selection *s, const char *mode);
 

@@ -104,8 +104,8 @@ must_have(const struct inspected_table *t, const char *column, struct err *e)
 		   : selection_wrong(e, "%s has no column %s", t->name, column);
 }
 
-static int
-check_columns(
+int
+selection_check_columns(
     const struct selection *s, const struct inspected_table *t, struct err *e)
 {
 	static const enum selection_text texts[] = {
@@ -143,8 +143,8 @@ check_columns(
 }
 
 /* Numbers and booleans are asked for as such. */
-static void
-type_arguments(struct selection *s, const struct inspected_table *t)
+void
+selection_type_arguments(struct selection *s, const struct inspected_table *t)
 {
 	static const char *const numeric[] = {"int", "numeric", "decimal",
 	    "real", "double", "float", "serial", NULL};
@@ -211,8 +211,8 @@ selection_from_table(struct selection *s, const struct inspection *in,
 		rc = take_visible(s, t, warnings, e);
 	}
 	if (rc == 0) {
-		rc = check_columns(s, t, e);
+		rc = selection_check_columns(s, t, e);
 	}
-	type_arguments(s, t);
+	selection_type_arguments(s, t);
 	return rc;
 }

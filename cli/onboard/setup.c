@@ -7,7 +7,6 @@
 #include "cli/args.h"
 #include "cli/onboard/fileset.h"
 #include "cli/onboard/generate.h"
-#include "cli/onboard/inspector.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
@@ -31,7 +30,7 @@ setup_take(const struct args *a, struct setup *out)
 	out->output = output != NULL ? output : DEFAULT_OUTPUT;
 	out->store = store != NULL ? store : DEFAULT_STORE;
 	out->inspected = false;
-	out->smoke_id = NULL;
+	out->smoke_id = args_get(a, "smoke-id");
 	out->force = args_has(a, "force");
 	out->dry_run = args_has(a, "dry-run");
 }
@@ -221,6 +220,18 @@ setup_missing(const struct selection *s)
 	return missing;
 }
 
+const char *
+setup_smoke_command(const struct setup *u, const struct selection *s)
+{
+	return u->smoke_id == NULL
+		   ? "  (with --smoke-id ID, the id of a row, a first call "
+		     "is made ready)\n"
+		   : arena_printf(s->arena,
+			 "  countersign smoke call %s --input %s%s\n",
+			 s->text[SEL_READ_TOOL], SMOKE_INPUT,
+			 setup_config_flag(u, s->arena));
+}
+
 void
 setup_print_next(
     const struct setup *u, const struct selection *s, struct buf *out)
@@ -236,12 +247,7 @@ setup_print_next(
 		    names_join(&missing, "", s->arena));
 	}
 	buf_printf(out, "  countersign config validate%s\n", config);
-	if (has_command("tools", "preview")) {
-		buf_printf(out, "  countersign tools preview%s\n", config);
-	}
-	if (has_command("smoke", "call")) {
-		buf_printf(out, "  countersign smoke call %s --sample%s\n",
-		    s->text[SEL_READ_TOOL], config);
-	}
+	buf_printf(out, "  countersign tools preview%s\n", config);
+	buf_puts(out, setup_smoke_command(u, s));
 	buf_printf(out, "  countersign mcp serve%s\n", config);
 }

@@ -38,6 +38,10 @@ int setup_write_contract(
 void setup_print_next(
     const struct setup *u, const struct selection *s, struct buf *out);
 
+/* The command of a first call, as a line of its own. */
+const char *setup_smoke_command(
+    const struct setup *u, const struct selection *s);
+
 /* " --config X" where the default would not find it, else ""; in the arena. */
 const char *setup_config_flag(const struct setup *u, struct arena *a);
 

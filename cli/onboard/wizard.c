@@ -206,7 +206,7 @@ first_call(struct wizard *w, struct err *e)
 	struct names missing = setup_missing(w->s);
 	int rc = 0;
 
-	if (w->setup.smoke_id == NULL || !has_command("smoke", "call")) {
+	if (w->setup.smoke_id == NULL) {
 		return 0;
 	}
 	if (missing.count > 0) {
@@ -229,16 +229,14 @@ static void
 print_next(struct wizard *w)
 {
 	const char *config = setup_config_flag(&w->setup, w->s->arena);
-	bool preview = has_command("tools", "preview");
 
 	wizard_say("\nNext:\n"
 		   "1. countersign config validate%s\n"
-		   "2. countersign %s%s\n"
+		   "2. countersign tools preview%s\n"
 		   "3. countersign mcp serve%s\n"
 		   "OpenAI Agents SDK: countersign mcp serve-streamable-http "
 		   "--dev-no-auth --tool-name-style openai%s\n",
-	    config, preview ? "tools preview" : "source doctor", config, config,
-	    config);
+	    config, config, config, config);
 }
 
 int
@@ -255,7 +253,6 @@ wizard_run(const struct args *a, struct inspect_request *request,
 		    "written.");
 	}
 	setup_take(a, &w.setup);
-	w.setup.smoke_id = args_get(a, "smoke-id");
 	w.recipe_word = args_get(a, "recipe");
 	rc = selection_from_flags(s, a, e);
 	if (rc == 0) {

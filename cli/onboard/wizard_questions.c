@@ -559,13 +559,16 @@ take_patch(struct wizard *w, size_t k, const char *answer, struct err *e)
 	if (answer[0] == '\0' && before > 0) {
 		return 0; /* what the flags said */
 	}
-	w->s->patch_count = 0;
+	w->s->patch_count = w->s->fact_count = 0;
 	w->s->allowed = (struct names){0};
 	rc = answer[0] == '\0'
 		 ? selection_wrong(e, "what may a proposal change?")
 		 : selection_add_patch(w->s, answer, e);
-	for (size_t i = 0; rc == 0 && i < w->s->patch_count; i++) {
-		rc = need_column(w, w->s->patch[i].column, e);
+	if (rc == 0) {
+		rc = selection_check_columns(w->s, w->t, e);
+	}
+	if (rc == 0) {
+		selection_type_arguments(w->s, w->t);
 	}
 	return rc;
 }
@@ -622,7 +625,8 @@ take_write(struct wizard *w, size_t k, const char *answer, struct err *e)
 	}
 	*s = *w->s;
 	selection_complete(s, "read_only");
-	return selection_check(s, e);
+	return selection_check(s, e) != 0 ? CS_E_INVALID
+					  : selection_check_columns(s, w->t, e);
 }
 
 /* Headings. */
