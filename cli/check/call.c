@@ -13,6 +13,21 @@
 #define CALL_MS    60000
 #define ANSWER_MAX (16 << 20)
 
+/* A message is one line. A newline that stands in JSON as such is a blank. */
+static void
+put_input(struct json_out *j, struct span input)
+{
+	struct buf line = BUF_INIT;
+
+	buf_span(&line, input);
+	for (size_t i = 0; i < line.len; i++) {
+		line.data[i] =
+		    strchr("\r\n", line.data[i]) != NULL ? ' ' : line.data[i];
+	}
+	json_field_raw(j, "arguments", buf_as_span(&line));
+	buf_clear(&line);
+}
+
 /* The three messages of a client of 2025-11-25 that asks once. */
 static void
 put_messages(const struct call *c, struct buf *out)
@@ -33,7 +48,7 @@ put_messages(const struct call *c, struct buf *out)
 	json_key(&j, "params");
 	json_open(&j, '{');
 	json_field_text(&j, "name", c->tool);
-	json_field_raw(&j, "arguments", c->input);
+	put_input(&j, c->input);
 	json_close(&j, '}');
 	json_close(&j, '}');
 	buf_putc(out, '\n');
@@ -48,14 +63,16 @@ open_answer(struct call *c, struct span out, struct arena *arena, struct err *e)
 	for (size_t i = 0; i < out.len; i++) {
 		struct span line = {out.ptr + start, i - start};
 		struct view v;
-		uint32_t result, content;
+		uint32_t result, content, id;
 		if (out.ptr[i] != '\n') {
 			continue;
 		}
 		start = i + 1;
-		if (view_open(&v, line, arena, e) != 0 ||
-		    !span_is(
-			json_raw(&v.doc, json_get(&v.doc, 0, "id")), "2")) {
+		if (view_open(&v, line, arena, e) != 0) {
+			continue;
+		}
+		id = json_get_type(&v.doc, 0, "id", JSON_NUMBER);
+		if (id == JSON_NONE || !span_is(json_raw(&v.doc, id), "2")) {
 			continue;
 		}
 		result = json_get_type(&v.doc, 0, "result", JSON_OBJECT);
