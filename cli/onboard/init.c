@@ -124,18 +124,37 @@ from_inspection(struct init *in, struct span document, struct err *e)
 }
 
 static int
-from_database(struct init *in, struct inspect_request *request, struct err *e)
+look(struct init *in, const struct inspect_request *request, struct span *out,
+    struct err *e)
 {
 	struct buf answer = BUF_INIT;
+	int rc = inspect_run(request, &answer, e);
+
+	*out = arena_span(in->selection->arena, buf_as_span(&answer));
+	buf_clear(&answer);
+	return rc;
+}
+
+/* Only the one table, so that large schemas are no matter; all of them when it
+ * is not there, to say what is. */
+static int
+from_database(struct init *in, struct inspect_request *request, struct err *e)
+{
+	struct inspection found;
 	struct span document;
 	int rc = 0;
 
-	/* Only the one table, so that large schemas are no matter. */
 	request->tables = args_get(in->args, "table");
 	request->brief = request->tables == NULL;
-	rc = inspect_run(request, &answer, e);
-	document = arena_span(in->selection->arena, buf_as_span(&answer));
-	buf_clear(&answer);
+	rc = look(in, request, &document, e);
+	if (rc == 0 && request->tables != NULL) {
+		rc = inspection_read(document, in->selection->arena, &found, e);
+		if (rc == 0 && found.table_count == 0) {
+			request->tables = NULL;
+			request->brief = true;
+			rc = look(in, request, &document, e);
+		}
+	}
 	return rc != 0 ? rc : from_inspection(in, document, e);
 }
 

@@ -397,18 +397,19 @@ class OnboardDb(Case):
     def test_every_printed_command_runs_as_it_is_printed(self):
         words = ["--from-env", "DATABASE_URL", "--table", "invoices", "--mode", "review", "--patch", "status=arg:s",
                  "--smoke-id", "INV-3001", "--yes"]
-        for extra in ([], ["--output", "it's mine/contract one.json", "--force"]):
-            for command in (["init"], ["onboard", "db"]):
-                text = self.new.run(*command, *words, *extra, "--force").stdout
-                commands = printed_commands(text)
-                self.assertTrue(any("mcp serve" in c for c in commands), text)
-                for line in commands:
-                    with self.subTest(line):
-                        if " mcp serve" in line:
-                            with self.new.client(line) as mcp:
-                                self.assertEqual(len(mcp.request("tools/list")["result"]["tools"]), 2)
-                        else:
-                            self.new.shell(line)
+        odd = ["--output", "it's mine/contract one.json"]
+        for command, extra in ((["init"], []), (["init"], odd), (["onboard", "db"], []),
+                               (["onboard", "db"], ["--output", "sub/mine.json"])):
+            text = self.new.run(*command, *words, *extra, "--force").stdout
+            commands = printed_commands(text)
+            self.assertTrue(any("mcp serve" in c for c in commands), text)
+            for line in commands:
+                with self.subTest(line):
+                    if " mcp serve" in line:
+                        with self.new.client(line) as mcp:
+                            self.assertEqual(len(mcp.request("tools/list")["result"]["tools"]), 2)
+                    else:
+                        self.new.shell(line)
 
     def test_start_is_the_same_and_says_what_it_is_not(self):
         result = self.new.run("start", "--from-env", "DATABASE_URL", "--table", "invoices", "--mode", "read_only",
