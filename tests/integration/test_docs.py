@@ -134,13 +134,13 @@ class Documents(unittest.TestCase):
         documented = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", text))
         used = set()
         for folder in ("common/base", "common/crypto", "common/db", "common/proc", "proto", "mcpd", "ledgerd",
-                       "writerd", "cli"):
+                       "writerd", "inspect", "cli"):
             for path in glob.glob(os.path.join(ROOT, folder, "**/*.c"), recursive=True):
                 used |= set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"', read(path)))
         for name in ("load.c", "rules.c", "rules_patch.c", "rules_secret.c"):
             used |= set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"',
                                    read(os.path.join(ROOT, "common/contract", name))))
-        names = {c for c in used if re.match(r"(SYNAPSOR|COUNTERSIGN|CREDENTIALS|LISTEN_(PID|FDS|FDNAMES)$)", c)}
+        names = {c for c in used if re.match(r"(APP_[A-Z]+|SYNAPSOR|COUNTERSIGN|CREDENTIALS|LISTEN_(PID|FDS|FDNAMES)$|DATABASE_URL$)", c)}
         self.assertEqual(sorted(used - names - documented), [], "give each a row in docs/operations.md")
 
     def test_man_pages_have_no_warnings_and_every_flag(self):

@@ -75,6 +75,11 @@ RULES = {
     "jwks": (BASE + PROC + ["jwks/", "common/contract/contract.h",
                             "common/crypto/digest.h", "common/token/keys.h"],
              ["curl/"]),
+    # Holds one URL for as long as it looks at a catalog: drivers, nothing else.
+    "inspect": (BASE + ["inspect/", "common/db/", "common/crypto/secret.h",
+                        "common/crypto/digest.h", "common/proc/envclean.h",
+                        "common/proc/privdrop.h"],
+                ["libpq-fe.h", "mysql.h", "mariadb/", "sqlite3.h"]),
     "cli": (BASE + ["cli/", "proto/", "common/contract/", "common/crypto/",
                     "common/proc/"], ["sodium.h"]),
     # The only folder with a terminal library.
@@ -93,7 +98,7 @@ EXCEPTIONS = {
     "mcpd/sources.h": ["common/db/"],
 }
 
-PROJECT = re.compile(r'^(common|proto|mcpd|ledgerd|writerd|cli|tests)/')
+PROJECT = re.compile(r'^(common|proto|mcpd|ledgerd|writerd|inspect|cli|tests)/')
 THIRD_PARTY = ("event2/", "sodium", "sqlite3", "libpq", "postgresql/", "mysql",
                "mariadb/", "curl/", "openssl/", "cjson/", "cJSON", "ev",
                "jansson", "json", "microhttpd", "seccomp.h", "systemd/")

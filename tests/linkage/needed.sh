@@ -13,6 +13,7 @@ allowed() {
 	    event_openssl ssl crypto cjose jansson' ;;
 	ledgerd) echo 'sodium sqlite3 event_core cjose jansson crypto' ;;
 	writerd) echo 'sodium pq mariadb sqlite3 ssl crypto' ;;
+	countersign-inspect) echo 'sodium pq mariadb sqlite3' ;;
 	countersign-jwks) echo 'sodium curl cjose jansson crypto' ;;
 	countersign) echo 'sodium' ;;
 	countersign-review) echo 'sodium ncursesw tinfo' ;;
@@ -21,7 +22,7 @@ allowed() {
 }
 
 for program in mcpd ledgerd writerd countersign countersign-jwks \
-    countersign-review countersign-run; do
+    countersign-inspect countersign-review countersign-run; do
 	file=$bindir/$program
 	if [ ! -e "$file" ]; then
 		echo "ok - $program # SKIP not built"

@@ -46,6 +46,9 @@ ban writerd 'has no listener' 'listen|accept4?|bind'
 ban writerd 'has no event loop' 'event_base_.*|bufferevent_.*|evconnlistener_.*'
 ban writerd 'has no HTTP' "$http_calls"
 ban writerd 'mints no jobs' "sign_dsse|mint_.*|release_.*|decide_.*"
+ban countersign-inspect 'starts no program' "$exec_calls|$shell_calls"
+ban countersign-inspect 'does not sign' "$sign_calls"
+ban countersign-inspect 'has no listener' 'listen|accept4?|bind'
 ban countersign 'does not apply' 'apply_.*|stmt_plan_.*'
 ban countersign 'has no database driver' "$driver_calls|sqlite3_.*"
 ban countersign-run 'has no database driver' "$driver_calls|sqlite3_.*"
