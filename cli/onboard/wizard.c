@@ -121,6 +121,21 @@ is_choice(const char *choices, const char *answer)
 	return false;
 }
 
+/* A plain text; one that breaks a rule is not taken. */
+static int
+take_text(struct wizard *w, int which, const char *text, struct err *e)
+{
+	const char *before = w->s->text[which];
+	int rc = 0;
+
+	w->s->text[which] = text[0] == '\0' ? NULL : text;
+	rc = wizard_check(w, e);
+	if (rc != 0) {
+		w->s->text[which] = before;
+	}
+	return rc;
+}
+
 static int
 take(struct wizard *w, struct place at, const char *answer, struct err *e)
 {
@@ -134,8 +149,7 @@ take(struct wizard *w, struct place at, const char *answer, struct err *e)
 	if (q->take != NULL) {
 		return q->take(w, at.k, text, e);
 	}
-	w->s->text[q->text] = text[0] == '\0' ? NULL : text;
-	return 0;
+	return take_text(w, q->text, text, e);
 }
 
 /* What to take for "what is in brackets" and for "nothing". */

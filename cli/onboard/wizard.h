@@ -54,6 +54,10 @@ extern const struct question wizard_questions[]; /* ends without a label */
 int wizard_run(const struct args *a, struct inspect_request *request,
     struct selection *s, struct err *e);
 
+/* Do the rules allow what is known so far, with defaults for the rest? Nothing
+ * is checked before columns and patch are known. */
+int wizard_check(const struct wizard *w, struct err *e);
+
 /* Narrative, for standard output. */
 void wizard_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void wizard_preview(struct wizard *w);

@@ -269,6 +269,61 @@ suggest_no(struct wizard *w, size_t k)
 /* What an answer does. */
 
 static int
+need_env(const char *answer, struct err *e)
+{
+	return str_is_env_name(span_of(answer))
+		   ? 0
+		   : selection_wrong(e, "the name of an environment variable, "
+					"please: capitals, digits and "
+					"underscores, never the value itself");
+}
+
+int
+wizard_check(const struct wizard *w, struct err *e)
+{
+	struct selection *s = NULL;
+	int rc = 0;
+
+	if (w->s->visible.count == 0 ||
+	    (proposes(w) && w->s->text[SEL_MODE] != NULL &&
+		w->s->patch_count == 0)) {
+		return 0;
+	}
+	s = arena_alloc(w->s->arena, sizeof(*s));
+	*s = *w->s;
+	selection_complete(s, "read_only");
+	rc = selection_check(s, e);
+	return rc != 0 ? rc : selection_check_columns(s, w->t, e);
+}
+
+static int
+take_env(struct wizard *w, enum selection_text which, const char *answer,
+    struct err *e)
+{
+	int rc = need_env(answer, e);
+
+	if (rc == 0) {
+		w->s->text[which] = answer;
+	}
+	return rc;
+}
+
+static int
+take_tenant_env(struct wizard *w, size_t k, const char *answer, struct err *e)
+{
+	(void)k;
+	return take_env(w, SEL_TENANT_ENV, answer, e);
+}
+
+static int
+take_principal_env(
+    struct wizard *w, size_t k, const char *answer, struct err *e)
+{
+	(void)k;
+	return take_env(w, SEL_PRINCIPAL_ENV, answer, e);
+}
+
+static int
 take_engine(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
 	(void)k;
@@ -292,16 +347,6 @@ look(struct wizard *w, const struct inspect_request *r, struct inspection *out,
 	}
 	buf_clear(&answer);
 	return rc;
-}
-
-static int
-need_env(const char *answer, struct err *e)
-{
-	return str_is_env_name(span_of(answer))
-		   ? 0
-		   : selection_wrong(e, "the name of an environment variable, "
-					"please: capitals, digits and "
-					"underscores, never the value itself");
 }
 
 static int
@@ -565,10 +610,8 @@ take_patch(struct wizard *w, size_t k, const char *answer, struct err *e)
 		 ? selection_wrong(e, "what may a proposal change?")
 		 : selection_add_patch(w->s, answer, e);
 	if (rc == 0) {
-		rc = selection_check_columns(w->s, w->t, e);
-	}
-	if (rc == 0) {
 		selection_type_arguments(w->s, w->t);
+		rc = wizard_check(w, e);
 	}
 	return rc;
 }
@@ -581,7 +624,12 @@ take_bounds(struct wizard *w, size_t k, const char *answer, struct err *e)
 		return 0;
 	}
 	w->s->bound_count = 0;
-	return selection_add_bound(w->s, answer, e);
+	if (selection_add_bound(w->s, answer, e) == 0 &&
+	    wizard_check(w, e) == 0) {
+		return 0;
+	}
+	w->s->bound_count = 0;
+	return CS_E_INVALID;
 }
 
 static int
@@ -592,7 +640,12 @@ take_guards(struct wizard *w, size_t k, const char *answer, struct err *e)
 		return 0;
 	}
 	w->s->guard_count = 0;
-	return selection_add_guard(w->s, answer, e);
+	if (selection_add_guard(w->s, answer, e) == 0 &&
+	    wizard_check(w, e) == 0) {
+		return 0;
+	}
+	w->s->guard_count = 0;
+	return CS_E_INVALID;
 }
 
 static int
@@ -617,16 +670,8 @@ take_edit(struct wizard *w, size_t k, const char *answer, struct err *e)
 static int
 take_write(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
-	struct selection *s = arena_alloc(w->s->arena, sizeof(*s));
-
 	(void)k;
-	if (strcmp(answer, "yes") != 0) {
-		return WIZARD_CANCEL;
-	}
-	*s = *w->s;
-	selection_complete(s, "read_only");
-	return selection_check(s, e) != 0 ? CS_E_INVALID
-					  : selection_check_columns(s, w->t, e);
+	return strcmp(answer, "yes") == 0 ? wizard_check(w, e) : WIZARD_CANCEL;
 }
 
 /* Headings. */
@@ -687,9 +732,10 @@ const struct question wizard_questions[] = {
     ASK("Tenant column", NULL, NULL, NULL, suggest_tenant, take_tenant),
     ASK("No tenant column: type yes if this is a database of one tenant", NULL,
 	if_no_tenant, NULL, NULL, take_single),
-    TEXT("Variable with the tenant", SEL_TENANT_ENV, NULL, suggest_tenant_env),
-    TEXT("Variable with the caller's name", SEL_PRINCIPAL_ENV, NULL,
-	suggest_principal_env),
+    ASK("Variable with the tenant", NULL, NULL, NULL, suggest_tenant_env,
+	take_tenant_env),
+    ASK("Variable with the caller's name", NULL, NULL, NULL,
+	suggest_principal_env, take_principal_env),
     {"Mode", "read_only/shadow/review", SEL_MODE, NULL, tell_capability, NULL,
 	suggest_mode, NULL},
     ASK("Conflict column", NULL, if_proposing, NULL, suggest_conflict,

@@ -93,14 +93,21 @@ hidden_columns(struct wizard *w, const struct selection *s)
 	return first_of(w, &hidden, SHOWN_MAX);
 }
 
+static const char *
+guard_of(const struct selection *s)
+{
+	if (s->text[SEL_CONFLICT_COLUMN] != NULL) {
+		return s->text[SEL_CONFLICT_COLUMN];
+	}
+	return selection_proposes(s) ? "the visible columns (weak)"
+				     : "none needed";
+}
+
 static void
 preview_guards(struct wizard *w, const struct selection *s)
 {
 	wizard_say("  primary key: %s; conflict guard: %s\n",
-	    s->text[SEL_PRIMARY_KEY],
-	    s->text[SEL_CONFLICT_COLUMN] == NULL
-		? "the columns shown (weak)"
-		: s->text[SEL_CONFLICT_COLUMN]);
+	    s->text[SEL_PRIMARY_KEY], guard_of(s));
 	wizard_say(
 	    "  visible fields: %s\n", first_of(w, &s->visible, SHOWN_MAX));
 	if (selection_proposes(s)) {
