@@ -416,6 +416,47 @@ put_proposal(struct json_out *j, const struct selection *s)
 	json_close(j, '}');
 }
 
+/* A value that the argument takes. */
+static void
+put_sample(struct json_out *j, const struct selection *s,
+    const struct selected_patch *p)
+{
+	const struct selected_bound *b = bound_of(s, p->column);
+	const struct selected_guard *g = guard_of(s, p->column);
+	struct span type = fact(s, p->from_arg, "type");
+
+	json_key(j, p->from_arg);
+	if (g != NULL) {
+		json_put_text(j, g->states[0].to.items[0]);
+	} else if (b != NULL) {
+		json_put_raw(j, b->minimum.len > 0 ? b->minimum : b->maximum);
+	} else if (span_is(type, "\"number\"")) {
+		json_put_int(j, 1);
+	} else if (span_is(type, "\"boolean\"")) {
+		json_put_bool(j, true);
+	} else {
+		json_put_text(j, "first proposal");
+	}
+}
+
+void
+generate_input(
+    const struct selection *s, const char *id, bool proposal, struct buf *out)
+{
+	struct json_out j;
+
+	json_begin(&j, out, 2);
+	json_open(&j, '{');
+	json_field_text(&j, s->text[SEL_ID_ARG], id);
+	for (size_t i = 0; proposal && i < s->patch_count; i++) {
+		if (s->patch[i].from_arg != NULL && is_first_use(s, i)) {
+			put_sample(&j, s, &s->patch[i]);
+		}
+	}
+	json_close(&j, '}');
+	buf_putc(out, '\n');
+}
+
 static void
 put_storage(struct json_out *j, const char *store)
 {

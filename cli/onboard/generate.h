@@ -22,6 +22,11 @@ void generate_env(const struct selection *s, struct buf *out);
 int generate_starter(const char *engine, const char *mode, const char *store,
     struct buf *out, struct err *e);
 
+/* Arguments of a first call for the row `id`; of a proposal with values that
+ * its own bounds and guards allow, as far as a table is not looked into. */
+void generate_input(
+    const struct selection *s, const char *id, bool proposal, struct buf *out);
+
 /* Entries for MCP clients. */
 enum mcp_client {
 	MCP_GENERIC,

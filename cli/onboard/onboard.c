@@ -64,8 +64,9 @@ print_next(const struct setup *u, const struct selection *s)
 		    "Set in your environment first (see .env.example): %s\n",
 		    names_join(&missing, "", s->arena));
 	}
-	buf_printf(
-	    &out, "%d. Call a tool once:\n%s", n++, setup_smoke_command(u, s));
+	buf_printf(&out,
+	    "%d. Call the tools once; nothing is changed by it:\n%s", n++,
+	    setup_smoke_command(u, s));
 	buf_printf(&out,
 	    "%d. Serve the tools to an MCP client (entries for clients: "
 	    ".countersign/mcp):\n  countersign mcp serve%s\n",

@@ -113,18 +113,16 @@ add_clients(struct fileset *set, const struct setup *u, struct arena *a)
 }
 
 static void
-add_smoke_input(
+add_inputs(
     struct fileset *set, const struct setup *u, const struct selection *s)
 {
-	struct json_out j;
-
 	if (u->smoke_id != NULL) {
-		struct buf *out = fileset_add(set, SMOKE_INPUT, 0600);
-		json_begin(&j, out, 2);
-		json_open(&j, '{');
-		json_field_text(&j, s->text[SEL_ID_ARG], u->smoke_id);
-		json_close(&j, '}');
-		buf_putc(out, '\n');
+		generate_input(
+		    s, u->smoke_id, false, fileset_add(set, SMOKE_INPUT, 0600));
+	}
+	if (u->smoke_id != NULL && selection_proposes(s)) {
+		generate_input(s, u->smoke_id, true,
+		    fileset_add(set, PROPOSAL_INPUT, 0600));
 	}
 }
 
@@ -162,7 +160,7 @@ setup_write(const struct setup *u, const struct selection *s, struct err *e)
 	} else if (rc == 0) {
 		generate_env(s, fileset_add(&set, ".env.example", 0644));
 		add_clients(&set, u, s->arena);
-		add_smoke_input(&set, u, s);
+		add_inputs(&set, u, s);
 		rc = fileset_commit(&set, u->force, e);
 		print_created(u, s, &out);
 	}
@@ -223,13 +221,21 @@ setup_missing(const struct selection *s)
 const char *
 setup_smoke_command(const struct setup *u, const struct selection *s)
 {
-	return u->smoke_id == NULL
-		   ? "  (with --smoke-id ID, the id of a row, a first call "
-		     "is made ready)\n"
+	const char *config = setup_config_flag(u, s->arena);
+	const char *call = NULL;
+
+	if (u->smoke_id == NULL) {
+		return "  (with --smoke-id ID, the id of a row, a first call "
+		       "is made ready)\n";
+	}
+	call =
+	    arena_printf(s->arena, "  countersign smoke call %s --input %s%s\n",
+		s->text[SEL_READ_TOOL], SMOKE_INPUT, config);
+	return !selection_proposes(s)
+		   ? call
 		   : arena_printf(s->arena,
-			 "  countersign smoke call %s --input %s%s\n",
-			 s->text[SEL_READ_TOOL], SMOKE_INPUT,
-			 setup_config_flag(u, s->arena));
+			 "%s  countersign propose %s --input %s%s\n", call,
+			 s->text[SEL_PROPOSAL_TOOL], PROPOSAL_INPUT, config);
 }
 
 void

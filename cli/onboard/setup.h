@@ -9,7 +9,8 @@
 
 struct args;
 
-#define SMOKE_INPUT "./.countersign/smoke-input.json"
+#define SMOKE_INPUT    "./.countersign/smoke-input.json"
+#define PROPOSAL_INPUT "./.countersign/propose-input.json"
 
 /* Where things go, from the flags. */
 struct setup {
@@ -38,7 +39,7 @@ int setup_write_contract(
 void setup_print_next(
     const struct setup *u, const struct selection *s, struct buf *out);
 
-/* The command of a first call, as a line of its own. */
+/* The commands of a first call and a first proposal, a line each. */
 const char *setup_smoke_command(
     const struct setup *u, const struct selection *s);
 

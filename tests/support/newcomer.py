@@ -28,10 +28,16 @@ class Newcomer:
             raise AssertionError("%s: exit %d\n%s\n%s" % (words, result.returncode, result.stdout, result.stderr))
         return result
 
-    def shell(self, line, check=0):
-        """A line as it was printed, by a shell."""
-        result = subprocess.run(["/bin/sh", "-c", line], cwd=self.path, env=self.env, stdin=subprocess.DEVNULL,
-                                capture_output=True, text=True, timeout=120, check=False)
+    def shell(self, line, check=0, types=None):
+        """A line as it was printed, by a shell; what a person types then comes from a terminal."""
+        person, terminal = os.openpty()
+        os.write(person, (types or "\4").encode())
+        try:
+            result = subprocess.run(["/bin/sh", "-c", line], cwd=self.path, env=self.env, text=True, timeout=120,
+                                    stdin=terminal if types else subprocess.DEVNULL, capture_output=True, check=False)
+        finally:
+            os.close(person)
+            os.close(terminal)
         if check is not None and result.returncode != check:
             raise AssertionError("%s: exit %d\n%s\n%s" % (line, result.returncode, result.stdout, result.stderr))
         return result
