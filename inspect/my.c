@@ -11,321 +11,79 @@
 #include "common/db/my_value.h"
 
 #define ASKED "(SELECT CONVERT(? USING utf8) AS s) AS asked"
-#define OURS(column)                                     \
-	column " NOT IN ('information_schema', 'mysql'," \
-	       " 'performance_schema', 'sys')"           \
-	       " AND (asked.s = '' OR " column " = asked.s)"
-#define TEXT(column) "CONVERT(" column " USING utf8mb4)"
+#define SERVERS_OWN \
+	"('information_schema', 'mysql', 'performance_schema', 'sys')"
+/* Behind the table x: what was asked for, and is not the server's. */
+#define WANTED                                                 \
+	", " ASKED " WHERE x.TABLE_SCHEMA NOT IN " SERVERS_OWN \
+	" AND (asked.s = '' OR x.TABLE_SCHEMA = asked.s)"
+#define TABLE "SELECT x.TABLE_SCHEMA AS a, x.TABLE_NAME AS b,"
 
-static const char
-    *const
-	queries
-	    [CATALOG_SETS] =
-		{
-		    [SET_INFO] = "SELECT " TEXT("VERSION()") " AS a, " TEXT(
-			"CURRENT_USER()") " AS b FROM " ASKED,
-		    [SET_SCHEMAS] = "SELECT " TEXT(
-			"x.SCHEMA_NAME") " AS a FROM"
-					 " information_schema.SCHEMATA "
-					 "x, " ASKED
-					 " WHERE x.SCHEMA_NAME NOT IN "
-					 "('information_schema', 'mysql',"
-					 " 'performance_schema', 'sys') ORDER "
-					 "BY 1",
-		    [SET_TABLES] =
-			"SELECT " TEXT("x.TABLE_SCHEMA") " AS a, " TEXT(
-			    "x.TABLE_NAME") " AS b,"
-					    " CASE WHEN x.TABLE_TYPE = 'VIEW' "
-					    "THEN 'view' ELSE "
-					    "'table' END"
-					    " AS c, CASE WHEN x.TABLE_TYPE = "
-					    "'VIEW' THEN NULL "
-					    "ELSE"
-					    " NULLIF(" TEXT(
-						"x.TABLE_COMMENT") ", '') END "
-								   "AS d"
-								   " FROM "
-								   "information"
-								   "_schema."
-								   "TABLES "
-								   "x, " ASKED
-								   " WHERE "
-								   "x.TABLE_"
-								   "TYPE IN "
-								   "('BASE "
-								   "TABLE', "
-								   "'VIEW')"
-								   " AND " OURS(
-								       "x."
-								       "TABLE_"
-								       "SCHEMA") " ORDE"
-										 "R BY "
-										 "1, 2",
-		    [SET_COLUMNS] = "SELECT " TEXT("x.TABLE_SCHEMA") " AS "
-								     "a, " TEXT("x."
-										"TABLE_"
-										"NAME") " AS b, " TEXT("x.COLUMN_NAME") " AS c, " TEXT("x.DATA_TYPE") " AS d, " TEXT("x.COLUMN_TYPE") " AS e,"
-																						      " CASE WHEN "
-																						      "x.IS_NULLABLE = "
-																						      "'YES' THEN '1' "
-																						      "ELSE '0' END AS f,"
-																						      " CASE WHEN "
-																						      "VERSION() LIKE "
-																						      "'%MariaDB%' THEN "
-																						      "NULLIF(" TEXT(
-																							  "x."
-																							  "COLU"
-																							  "MN_"
-																							  "DEFA"
-																							  "ULT") ", 'NULL') ELSE " TEXT("x.COLUMN_"
-																											"DEFAULT") " END"
-																												   " AS "
-																												   "g,"
-																												   " CAS"
-																												   "E "
-																												   "WHEN"
-																												   " x."
-																												   "EXTR"
-																												   "A "
-																												   "LIKE"
-																												   " '%"
-																												   "STOR"
-																												   "ED%'"
-																												   " OR "
-																												   "x."
-																												   "EXTR"
-																												   "A "
-																												   "LIKE"
-																												   " '%"
-																												   "VIRT"
-																												   "UAL%"
-																												   "'"
-																												   " OR "
-																												   "x."
-																												   "EXTR"
-																												   "A "
-																												   "LIKE"
-																												   " '%"
-																												   "PERS"
-																												   "ISTE"
-																												   "NT%'"
-																												   " THE"
-																												   "N "
-																												   "'1' "
-																												   "ELSE"
-																												   " '0'"
-																												   " END"
-																												   " AS "
-																												   "h,"
-																												   " x."
-																												   "ORDI"
-																												   "NAL_"
-																												   "POSI"
-																												   "TION"
-																												   " AS "
-																												   "i, "
-																												   "NULL"
-																												   "IF"
-																												   "(" TEXT(
-																												       "x.COLUMN_COMMENT") ", '') AS j"
-																															   " FROM information_schema.COLUMNS x, " ASKED
-																															   " WHERE FIND_IN_SET('select', x.PRIVILEGES) > 0 AND " OURS(
-																															       "x.TABLE_SCHEMA") " ORDER BY 1, 2, x.ORDINAL_POSITION",
-		    [SET_KEYS] =
-			"SELECT " TEXT("x.TABLE_SCHEMA") " AS a, " TEXT("x."
-									"TABLE_"
-									"NAME") " AS b, " TEXT(
-			    "x.INDEX_NAME") " AS c,"
-					    " CASE WHEN "
-					    "x.INDEX_NAME = "
-					    "'PRIMARY' THEN "
-					    "'p' ELSE 'u' "
-					    "END AS "
-					    "d, " TEXT(
-						"x.COLUMN_"
-						"NAME") " AS"
-							" e"
-							" FR"
-							"OM "
-							"inf"
-							"orm"
-							"ati"
-							"on_"
-							"sch"
-							"ema"
-							".ST"
-							"ATI"
-							"STI"
-							"CS "
-							"x,"
-							" " ASKED " WH"
-							"ERE"
-							" x."
-							"NON"
-							"_UN"
-							"IQU"
-							"E "
-							"= "
-							"0 "
-							"AND"
-							" NO"
-							"T "
-							"EXI"
-							"STS"
-							" ("
-							"SEL"
-							"ECT"
-							" 1 "
-							"FRO"
-							"M"
-							" in"
-							"for"
-							"mat"
-							"ion"
-							"_sc"
-							"hem"
-							"a."
-							"STA"
-							"TIS"
-							"TIC"
-							"S "
-							"y "
-							"WHE"
-							"RE "
-							"y."
-							"TAB"
-							"LE_"
-							"SCH"
-							"EMA"
-							" ="
-							" x."
-							"TAB"
-							"LE_"
-							"SCH"
-							"EMA"
-							" AN"
-							"D "
-							"y."
-							"TAB"
-							"LE_"
-							"NAM"
-							"E "
-							"= "
-							"x."
-							"TAB"
-							"LE_"
-							"NAM"
-							"E "
-							"AND"
-							" y."
-							"IND"
-							"EX_"
-							"NAM"
-							"E"
-							" = "
-							"x."
-							"IND"
-							"EX_"
-							"NAM"
-							"E "
-							"AND"
-							" ("
-							"y."
-							"SUB"
-							"_PA"
-							"RT "
-							"IS "
-							"NOT"
-							" NU"
-							"LL "
-							"OR "
-							"y."
-							"COL"
-							"UMN"
-							"_NA"
-							"ME "
-							"IS"
-							" NU"
-							"LL)"
-							") "
-							"AND"
-							" " OURS("x.TABLE_"
-								 "SCHEMA") " OR"
-									   "DER"
-									   " BY"
-									   " 1,"
-									   " 2,"
-									   " 3,"
-									   " x."
-									   "SEQ"
-									   "_IN"
-									   "_IN"
-									   "DE"
-									   "X",
-		    [SET_FOREIGN] = "SELECT " TEXT(
-			"x.TABLE_SCHEMA") " AS a, " TEXT("x."
-							 "TABLE_"
-							 "NAME") " AS b, " TEXT("x.CONSTRAINT_NAME") " AS c, " TEXT("x.COLUMN_NAME") " AS d, " TEXT("x.REFERENCED_TABLE_SCHEMA") " AS e, " TEXT("x.REFERENCED_TABLE_NAME") " AS f, " TEXT("x.REFERENCED_COLUMN_"
-																													  "NAME") " AS g"
-																														  " FROM "
-																														  "information_"
-																														  "schema.KEY_"
-																														  "COLUMN_USAGE "
-																														  "x, " ASKED
-																														  " WHERE "
-																														  "x.REFERENCED_"
-																														  "TABLE_NAME IS "
-																														  "NOT NULL "
-																														  "AND " OURS(
-																														      "x.TABLE_"
-																														      "SCHEMA") " O"
-																																"RD"
-																																"ER"
-																																" B"
-																																"Y "
-																																"1,"
-																																" 2"
-																																", "
-																																"3,"
-																																" x"
-																																".O"
-																																"RD"
-																																"IN"
-																																"AL"
-																																"_P"
-																																"OS"
-																																"IT"
-																																"IO"
-																																"N",
-		    [SET_INDEXES] =
-			"SELECT " TEXT("x.TABLE_SCHEMA") " AS a, " TEXT(
-			    "x."
-			    "TABLE_"
-			    "NAME") " AS b, " TEXT("x.INDEX_NAME") " AS c,"
-								   " CASE WHEN "
-								   "x.NON_"
-								   "UNIQUE = 0 "
-								   "THEN '1' "
-								   "ELSE '0' "
-								   "END "
-								   "AS d,"
-								   " CASE WHEN "
-								   "x.SUB_PART "
-								   "IS NULL "
-								   "THEN " TEXT(
-								       "x."
-								       "COLUMN_"
-								       "NAME") " END AS e, NULL AS f"
-									       " FROM "
-									       "information_schema."
-									       "STATISTICS x, " ASKED
-									       " WHERE " OURS(
-										   "x.TABLE_SCHEMA") " ORDER "
-												     "BY 1, "
-												     "2, 3, "
-												     "x.SEQ_"
-												     "IN_"
-												     "INDEX",
+static const char info_query[] =
+    "SELECT VERSION() AS a, CURRENT_USER() AS b FROM " ASKED;
+
+static const char schemas_query[] =
+    "SELECT x.SCHEMA_NAME AS a FROM information_schema.SCHEMATA x, " ASKED
+    " WHERE x.SCHEMA_NAME NOT IN " SERVERS_OWN " ORDER BY 1";
+
+static const char tables_query[] =
+    TABLE " CASE WHEN x.TABLE_TYPE = 'VIEW' THEN 'view' ELSE 'table' END AS c,"
+	  " CASE WHEN x.TABLE_TYPE = 'VIEW' THEN NULL ELSE"
+	  " NULLIF(x.TABLE_COMMENT, '') END AS d"
+	  " FROM information_schema.TABLES x" WANTED
+	  " AND x.TABLE_TYPE IN ('BASE TABLE', 'VIEW') ORDER BY 1, 2";
+
+/* MariaDB writes the word NULL for no default, and quotes the text. */
+static const char columns_query[] =
+    TABLE " x.COLUMN_NAME AS c, CONVERT(x.DATA_TYPE USING utf8mb4) AS d,"
+	  " CONVERT(x.COLUMN_TYPE USING utf8mb4) AS e,"
+	  " CASE WHEN x.IS_NULLABLE = 'YES' THEN '1' ELSE '0' END AS f,"
+	  " CASE WHEN VERSION() LIKE '%MariaDB%' THEN"
+	  " NULLIF(CONVERT(x.COLUMN_DEFAULT USING utf8mb4), 'NULL') ELSE"
+	  " CONVERT(x.COLUMN_DEFAULT USING utf8mb4) END AS g,"
+	  " CASE WHEN x.EXTRA LIKE '%STORED%' OR x.EXTRA LIKE '%VIRTUAL%'"
+	  " OR x.EXTRA LIKE '%PERSISTENT%' THEN '1' ELSE '0' END AS h,"
+	  " x.ORDINAL_POSITION AS i,"
+	  " NULLIF(CONVERT(x.COLUMN_COMMENT USING utf8mb4), '') AS j"
+	  " FROM information_schema.COLUMNS x" WANTED
+	  " AND FIND_IN_SET('select', x.PRIVILEGES) > 0"
+	  " ORDER BY 1, 2, x.ORDINAL_POSITION";
+
+/* An index over the beginning of a text, or over an expression, is no key. */
+static const char keys_query[] =
+    TABLE " x.INDEX_NAME AS c, CASE WHEN x.INDEX_NAME = 'PRIMARY' THEN 'p'"
+	  " ELSE 'u' END AS d, x.COLUMN_NAME AS e"
+	  " FROM information_schema.STATISTICS x" WANTED
+	  " AND x.NON_UNIQUE = 0 AND NOT EXISTS (SELECT 1"
+	  " FROM information_schema.STATISTICS y"
+	  " WHERE y.TABLE_SCHEMA = x.TABLE_SCHEMA"
+	  " AND y.TABLE_NAME = x.TABLE_NAME AND y.INDEX_NAME = x.INDEX_NAME"
+	  " AND (y.SUB_PART IS NOT NULL OR y.COLUMN_NAME IS NULL))"
+	  " ORDER BY 1, 2, 3, x.SEQ_IN_INDEX";
+
+static const char foreign_query[] =
+    TABLE " x.CONSTRAINT_NAME AS c, x.COLUMN_NAME AS d,"
+	  " x.REFERENCED_TABLE_SCHEMA AS e, x.REFERENCED_TABLE_NAME AS f,"
+	  " x.REFERENCED_COLUMN_NAME AS g"
+	  " FROM information_schema.KEY_COLUMN_USAGE x" WANTED
+	  " AND x.REFERENCED_TABLE_NAME IS NOT NULL"
+	  " ORDER BY 1, 2, 3, x.ORDINAL_POSITION";
+
+static const char indexes_query[] =
+    TABLE " x.INDEX_NAME AS c,"
+	  " CASE WHEN x.NON_UNIQUE = 0 THEN '1' ELSE '0' END AS d,"
+	  " CASE WHEN x.SUB_PART IS NULL THEN x.COLUMN_NAME END AS e,"
+	  " NULL AS f FROM information_schema.STATISTICS x" WANTED
+	  " ORDER BY 1, 2, 3, x.SEQ_IN_INDEX";
+
+static const char *const queries[CATALOG_SETS] = {
+    [SET_INFO] = info_query,
+    [SET_SCHEMAS] = schemas_query,
+    [SET_TABLES] = tables_query,
+    [SET_COLUMNS] = columns_query,
+    [SET_KEYS] = keys_query,
+    [SET_FOREIGN] = foreign_query,
+    [SET_INDEXES] = indexes_query,
 };
 
 static int
