@@ -73,7 +73,7 @@ query(sqlite3 *db, enum catalog_set set, const char *table, struct arena *a,
 		    catalog_add(&out->set[set], (size_t)columns, a);
 
 		rc = cells == NULL ? catalog_too_large(e) : 0;
-		for (int i = 0; rc == 0 && i < columns; i++) {
+		for (int i = 0; cells != NULL && i < columns; i++) {
 			cells[i] = cell(stmt, i, a);
 		}
 		r = SQLITE_OK;

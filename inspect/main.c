@@ -118,11 +118,14 @@ static void
 print_error(struct buf *out, const struct err *e)
 {
 	struct json_out j;
-	struct buf line = BUF_INIT, text = BUF_INIT;
+	struct buf line = BUF_INIT;
+	struct buf text = BUF_INIT;
 
 	/* A server's own words may be in any encoding, and on many lines. */
 	for (const char *at = e->msg; *at != '\0'; at++) {
-		buf_putc(&line, *at == '\n' || *at == '\t' ? ' ' : *at);
+		bool blank = *at == '\n' || *at == '\t';
+
+		buf_append(&line, blank ? " " : at, 1);
 	}
 	str_escape_for_people(&text, buf_as_span(&line));
 	json_begin(&j, out, 2);

@@ -95,14 +95,20 @@ why_inside(const struct word *list, const char *text)
 	return list->why;
 }
 
+static bool
+is_same_letter(char c, char lower)
+{
+	return tolower((unsigned char)c) == lower;
+}
+
 /* Does the name begin with these words, whatever stands between them? */
 static bool
 begins(const char *name, const char *words)
 {
 	for (; *words != '\0'; words++) {
 		if (*words == ' ') {
-			name += *name == '_' || *name == '-' || *name == ' ';
-		} else if (tolower((unsigned char)*name++) != *words) {
+			name += *name == '_' || *name == '-';
+		} else if (!is_same_letter(*name++, *words)) {
 			return false;
 		}
 	}

@@ -21,8 +21,9 @@ put_input(struct json_out *j, struct span input)
 
 	buf_span(&line, input);
 	for (size_t i = 0; i < line.len; i++) {
-		line.data[i] =
-		    strchr("\r\n", line.data[i]) != NULL ? ' ' : line.data[i];
+		if (line.data[i] == '\r' || line.data[i] == '\n') {
+			line.data[i] = ' ';
+		}
 	}
 	json_field_raw(j, "arguments", buf_as_span(&line));
 	buf_clear(&line);
@@ -63,7 +64,9 @@ open_answer(struct call *c, struct span out, struct arena *arena, struct err *e)
 	for (size_t i = 0; i < out.len; i++) {
 		struct span line = {out.ptr + start, i - start};
 		struct view v;
-		uint32_t result, content, id;
+		uint32_t result;
+		uint32_t content;
+		uint32_t id;
 		if (out.ptr[i] != '\n') {
 			continue;
 		}

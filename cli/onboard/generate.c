@@ -116,7 +116,9 @@ put_lookup_arg(struct json_out *j, const struct selection *s, bool described)
 	    "%s id, as the application shows it.", s->text[SEL_OBJECT_NAME]);
 
 	for (char *c = label; *c != '\0'; c++) {
-		*c = *c == '_' ? ' ' : *c;
+		if (*c == '_') {
+			*c = ' ';
+		}
 	}
 	if (label[0] >= 'a' && label[0] <= 'z') {
 		label[0] = (char)(label[0] - 'a' + 'A');

@@ -23,7 +23,8 @@ void
 generate_env(const struct selection *s, struct buf *out)
 {
 	const char *engine = s->text[SEL_ENGINE];
-	char read[64], write[64];
+	char read[64];
+	char write[64];
 
 	(void)snprintf(read, sizeof(read), "<%s-read-url>", engine);
 	(void)snprintf(write, sizeof(write), "<%s-write-url>", engine);

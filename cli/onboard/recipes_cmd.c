@@ -151,7 +151,7 @@ cmd_recipes_init(const struct args *a, struct err *e)
 	struct selection *s = arena_alloc(arena, sizeof(*s));
 	struct buf out = BUF_INIT;
 	struct setup u;
-	struct recipe r;
+	struct recipe r = {0};
 	int rc = want_recipe(a, arena, &r, e);
 
 	setup_take(a, &u);

@@ -89,7 +89,9 @@ flag_of(const char *word, char *out, size_t size)
 	}
 	(void)snprintf(out, size, "%s", word);
 	for (char *c = out; *c != '\0'; c++) {
-		*c = *c == '_' ? '-' : *c;
+		if (*c == '_') {
+			*c = '-';
+		}
 	}
 	return out;
 }
@@ -225,7 +227,9 @@ complete_descriptions(struct selection *s)
 	    strlen(s->text[SEL_OBJECT_NAME]));
 
 	for (char *c = label; *c != '\0'; c++) {
-		*c = *c == '_' ? ' ' : *c;
+		if (*c == '_') {
+			*c = ' ';
+		}
 	}
 	set_default(s, SEL_READ_DESCRIPTION,
 	    arena_printf(s->arena,

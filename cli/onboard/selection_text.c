@@ -65,7 +65,8 @@ patch_slot(struct selection *s, const char *column)
 static int
 add_one_patch(struct selection *s, const char *text, struct err *e)
 {
-	const char *binding = NULL, *value = NULL;
+	const char *binding = NULL;
+	const char *value = NULL;
 	const char *column = before(s->arena, text, '=', &binding);
 	const char *kind =
 	    binding == NULL ? "" : before(s->arena, binding, ':', &value);
@@ -134,7 +135,8 @@ selection_add_patch(struct selection *s, const char *text, struct err *e)
 static int
 add_one_bound(struct selection *s, const char *text, struct err *e)
 {
-	const char *range = NULL, *maximum = NULL;
+	const char *range = NULL;
+	const char *maximum = NULL;
 	const char *column = before(s->arena, text, '=', &range);
 	const char *minimum =
 	    range == NULL ? "" : before(s->arena, range, ':', &maximum);
