@@ -148,6 +148,10 @@ side(struct reader *r, uint32_t object, const char *key)
 static int
 take_bound(struct reader *r, const char *column, uint32_t node, struct err *e)
 {
+	if (type_of(r, node) != JSON_OBJECT) {
+		return selection_wrong(
+		    e, "numeric_bounds.%s must be an object", column);
+	}
 	for (uint32_t n = node + 1; n < behind(r, node); n = behind(r, n + 1)) {
 		const char *key = text_of(r, n);
 		if (strcmp(key, "minimum") != 0 &&

@@ -104,6 +104,7 @@ def seeds():
         name = {"tools/call": "a.b", "resources/read": "synapsor://evidence/ev_1"}.get(method, "wrp_1")
         yield "fuzz_jsonrpc", "modern-" + method.replace("/", "-"), text.encode()
         yield "fuzz_jsonrpc", "http-" + method.replace("/", "-"), ("@2026-07-28|%s|%s|%s" % (method, name, text)).encode()
+    yield from selections()
     yield from http_requests()
     yield from tokens()
     yield "fuzz_frame", "all", b"".join(frames.values())
@@ -134,6 +135,22 @@ def http_requests():
                        ("smuggle", plain.replace(b"Content-Length", b"Transfer-Encoding: chunked\r\nContent-Length"))):
         yield "fuzz_http", name, b"\0" + data
         yield "fuzz_http", name + "-bridge", b"\1" + data
+
+
+def selections():
+    """What onboarding reads: recipes as such and their specs, answers, an inspection."""
+    root = VECTORS.parents[1]
+    for path in sorted(root.glob("schemas/recipes/*.json")):
+        yield "fuzz_selection", path.stem, b"R" + path.read_bytes()
+        yield "fuzz_selection", path.stem + "-spec", json.dumps(json.loads(path.read_text())["spec"]).encode()
+    for path in sorted(root.glob("examples/*/answers.json")):
+        yield "fuzz_selection", path.parent.name, path.read_bytes()
+    suggestions = {"tenant_columns": ["tenant_id"], "conflict_columns": ["updated_at"], "sensitive_columns": [],
+                   "default_visible_columns": ["id", "tenant_id", "updated_at"], "reasons": []}
+    table = {"schema": "public", "name": "invoices", "type": "table", "columns": [
+        {"name": "fee", "data_type": "integer"}, {"name": "id", "data_type": "text"}], "primary_key": ["id"],
+        "unique_constraints": [{"name": "u", "columns": ["id"]}], "suggestions": suggestions}
+    yield "fuzz_selection", "inspection", b"I" + json.dumps({"engine": "postgres", "tables": [table]}).encode()
 
 
 def tokens():
