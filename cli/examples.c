@@ -7,6 +7,22 @@ static const struct {
 	const char *command; /* "group", or "group verb" */
 	const char *lines;
 } examples[] = {
+    {"inspect",
+	"  countersign inspect --from-env DATABASE_URL\n"
+	"  countersign inspect --from-env DATABASE_URL --tables invoices "
+	"--json\n"},
+    {"init", "  countersign init\n"
+	     "  countersign init --from-env DATABASE_URL --table invoices "
+	     "--mode read_only\n"
+	     "  countersign init --answers answers.json\n"},
+    {"onboard db",
+	"  countersign onboard db --from-env DATABASE_URL\n"
+	"  countersign onboard db --from-env DATABASE_URL --table invoices "
+	"--mode read_only --smoke-id INV-3001 --yes\n"},
+    {"start", "  countersign start --from-env DATABASE_URL\n"},
+    {"recipes show", "  countersign recipes show billing.late_fee_waiver\n"},
+    {"recipes init", "  countersign recipes init billing.late_fee_waiver "
+		     "--schema shop --table bills\n"},
     {"mcp serve",
 	"  countersign mcp serve --config countersign.json\n"
 	"  countersign mcp serve --alias-mode openai\n"

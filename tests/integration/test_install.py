@@ -26,7 +26,7 @@ class Install(unittest.TestCase):
                        env={**os.environ, "DESTDIR": staged})
         self.assertTrue(os.path.exists(staged + prefix + "/bin/countersign"))
         subprocess.run(["cmake", "--install", build], check=True, capture_output=True)
-        for name in ("mcpd", "ledgerd", "writerd"):
+        for name in ("mcpd", "ledgerd", "writerd", "countersign-inspect"):
             mode = os.stat(os.path.join(prefix, "libexec/countersign", name)).st_mode & 0o777
             self.assertEqual(mode & 0o077, 0o011, "%s may be run but not read by others" % name)
         for path in ("share/countersign/schemas/contract.schema.json", "share/man/man1/countersign.1"):
