@@ -156,7 +156,7 @@ say_what_changed(struct err *e)
 
 /* One proposal to its end, and the exit code of that. */
 static int
-apply_one(
+have_applied(
     struct control *c, const struct args *a, struct msg_apply *m, struct err *e)
 {
 	struct span answer;
@@ -213,7 +213,7 @@ batch_limit(const struct args *a, uint32_t *out, struct err *e)
 /* The oldest approved proposals first, one after the other; an error of one is
  * told and does not end the rest. */
 static int
-apply_all(
+have_all_applied(
     struct control *c, const struct args *a, struct msg_apply *m, struct err *e)
 {
 	struct msg_filter filter = {span_of("state"), span_of("approved")};
@@ -239,7 +239,7 @@ apply_all(
 	while (count > 0 && done < limit) {
 		struct err one = {0};
 		m->proposal_id = ids[--count];
-		rc = apply_one(c, a, m, &one);
+		rc = have_applied(c, a, m, &one);
 		done++;
 		bad += rc != CS_EXIT_OK;
 		if (rc < 0) {
@@ -286,10 +286,10 @@ cmd_apply(const struct args *a, struct err *e)
 	if (rc != 0) {
 		say_what_changed(e);
 	} else if (is_batch) {
-		rc = apply_all(&c, a, &m, e);
+		rc = have_all_applied(&c, a, &m, e);
 	} else {
 		m.proposal_id = span_of(id);
-		rc = apply_one(&c, a, &m, e);
+		rc = have_applied(&c, a, &m, e);
 	}
 	control_close(&c);
 	return rc;
