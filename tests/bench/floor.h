@@ -10,10 +10,16 @@
 
 #include "common/base/str.h"
 
+/* So long may a statement or a lock take on a slow machine. */
+#define FLOOR_PATIENCE_S 60
+
+struct err;
+
 /* One round of a floor; `db` is what open returned. Mistakes end the program.
  */
 struct floor_ops {
-	void *(*open)(struct span url, const char *mode);
+	/* NULL and *e when there is no connection to be had (now). */
+	void *(*open)(struct span url, const char *mode, struct err *e);
 	/* `row` is between 0 and the number of rows, `key` never comes twice.
 	 */
 	void (*round)(void *db, int64_t row, const char *key);

@@ -1,7 +1,7 @@
 /*
  * A read and the transaction of an apply on MariaDB, without Countersign:
  * prepared once, one statement after the other, with the session settings of
- * mcpd and of the writer.
+ * mcpd and of the writer but for the time limits.
  */
 #include "common/db/my_session.h"
 
@@ -71,19 +71,24 @@ prepare(struct floor_my *f, enum floor_statement s)
 }
 
 static void *
-open_my(struct span url, const char *mode)
+open_my(struct span url, const char *mode, struct err *e)
 {
 	struct floor_my *f = calloc(1, sizeof(*f));
-	struct my_session session = {.statement_timeout_ms = 3000};
+	struct my_session session = {
+	    .statement_timeout_ms = FLOOR_PATIENCE_S * 1000,
+	    .lock_timeout_s = FLOOR_PATIENCE_S};
 
 	if (f == NULL) {
 		bench_die("out of memory");
 	}
 	f->reads = strcmp(mode, "read") == 0;
 	session.read_only = f->reads;
-	if ((!f->reads && strcmp(mode, "apply") != 0) ||
-	    my_connect(url, &session, &f->my, NULL) != 0) {
-		bench_die("cannot connect, or no floor for %s", mode);
+	if (!f->reads && strcmp(mode, "apply") != 0) {
+		bench_die("no floor for %s", mode);
+	}
+	if (my_connect(url, &session, &f->my, e) != 0) {
+		free(f);
+		return NULL;
 	}
 	for (unsigned i = 0; i < COLUMNS_MAX; i++) {
 		f->out[i] = (MYSQL_BIND){.buffer_type = MYSQL_TYPE_STRING,

@@ -1,6 +1,7 @@
 /*
  * The transaction of an apply on PostgreSQL, without Countersign: prepared
- * once, one statement after the other, with the writer's session settings.
+ * once, one statement after the other, with the writer's session settings but
+ * for the time limits.
  */
 #include "common/db/pg_session.h"
 
@@ -41,16 +42,19 @@ static const char *const statements[] = {
 static const char *const names[] = {"0", "1", "2", "3", "4", "5"};
 
 static void *
-open_pg(struct span url, const char *mode)
+open_pg(struct span url, const char *mode, struct err *e)
 {
-	struct pg_session session = {.statement_timeout_ms = 3000,
-	    .lock_timeout_ms = 5000,
+	struct pg_session session = {
+	    .statement_timeout_ms = FLOOR_PATIENCE_S * 1000,
+	    .lock_timeout_ms = FLOOR_PATIENCE_S * 1000,
 	    .application_name = "countersign-bench"};
 	PGconn *conn = NULL;
 
-	if (strcmp(mode, "apply") != 0 ||
-	    pg_connect(url, &session, &conn, NULL) != 0) {
-		bench_die("cannot connect, or no floor for %s", mode);
+	if (strcmp(mode, "apply") != 0) {
+		bench_die("no floor for %s", mode);
+	}
+	if (pg_connect(url, &session, &conn, e) != 0) {
+		return NULL;
 	}
 	for (size_t i = 0; i < STATEMENTS; i++) {
 		PGresult *r = PQprepare(conn, names[i], statements[i], 0, NULL);
