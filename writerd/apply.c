@@ -102,21 +102,27 @@ report_existing(
 	return 1;
 }
 
-static int
-claim(struct attempt *t, struct err *e)
+/* `hash` stays where it is until the step has been run. */
+static struct db_step
+complete_step(const struct attempt *t, const char *status, const char *hash)
 {
-	struct scalar ids[] = {text(t->job->job.idempotency_key),
-	    text(t->job->job.job_id), text(t->job->job.proposal_id)};
-	struct source_claim found;
-	int rc =
-	    source_receipt_claim(t->db, &t->plan, ids, t->arena, &found, e);
+	struct scalar *params = arena_array(t->arena, 3, sizeof(*params));
 
-	if (rc != 0) {
-		return fail_db(t, rc, e);
-	}
-	return found.status == SOURCE_CLAIMED
-		   ? 0
-		   : report_existing(t, found.status, found.hash);
+	params[0] = text(span_of(status));
+	params[1] = text(span_of(hash));
+	params[2] = text(t->job->job.idempotency_key);
+	return (struct db_step){
+	    .sql = t->plan.complete, .params = {params, 3, NULL}};
+}
+
+/* Whatever becomes of it, nothing is tried again after COMMIT was sent. */
+static int
+send_commit(struct attempt *t, struct err *e)
+{
+	int rc = t->db->ops->commit(t->db, e);
+
+	t->db->would_pass = false;
+	return rc;
 }
 
 /* End in `conflict`: recorded in the receipt table, so that the key is spent.
@@ -126,7 +132,8 @@ conflict(struct attempt *t, const char *code, const char *explain,
     const struct scalar *current, struct err *e)
 {
 	struct outcome *out = t->out;
-	struct db_result result;
+	struct db_step step;
+	size_t done = 0;
 	int rc = 0;
 
 	*out = (struct outcome){
@@ -136,12 +143,10 @@ conflict(struct attempt *t, const char *code, const char *explain,
 		t->db->ops->rollback(t->db);
 		return 1;
 	}
-	struct scalar params[] = {text(span_of("conflict")),
-	    text(span_of(out->hash)), text(t->job->job.idempotency_key)};
-	rc = t->db->ops->query(t->db, t->plan.complete,
-	    (struct db_params){params, 3, NULL}, t->arena, &result, e);
+	step = complete_step(t, "conflict", out->hash);
+	rc = db_run(t->db, &step, 1, t->arena, &done, e);
 	if (rc == 0) {
-		rc = t->db->ops->commit(t->db, e);
+		rc = send_commit(t, e);
 	}
 	if (rc != 0) {
 		/* The row was not touched either way; only the receipt row is
@@ -157,22 +162,12 @@ locked(const struct attempt *t, struct span column)
 	return row_value(&t->row, column);
 }
 
-/* Read the row (again) under lock. */
+/* One row, or the end. */
 static int
-read_row(struct attempt *t, struct err *e)
+check_found(struct attempt *t, struct err *e)
 {
-	int rc = row_read(t->db, t->job, &t->plan, t->arena, &t->row, e);
-
-	return rc != 0 ? fail_db(t, rc, e) : 0;
-}
-
-static int
-lock_row(struct attempt *t, struct err *e)
-{
-	int rc = read_row(t, e);
-
-	if (rc != 0 || t->row.found == 1) {
-		return rc;
+	if (t->row.found == 1) {
+		return 0;
 	}
 	if (t->row.found == 0) {
 		return conflict(t, "ROW_NOT_FOUND",
@@ -228,17 +223,15 @@ check_locked(struct attempt *t, struct err *e)
 	return 0;
 }
 
-static int
-update_row(struct attempt *t, struct err *e)
+static struct db_step
+update_step(const struct attempt *t)
 {
 	const struct job *job = &t->job->job;
 	struct scalar *params =
 	    arena_array(t->arena, job->patch_count + 3, sizeof(*params));
 	struct span *names =
 	    arena_array(t->arena, job->patch_count + 3, sizeof(*names));
-	struct db_result result;
 	size_t count = 0;
-	int rc;
 
 	for (; count < job->patch_count; count++) {
 		names[count] = job->patch[count].name;
@@ -249,21 +242,21 @@ update_row(struct attempt *t, struct err *e)
 		names[count] = job->guard_column;
 		params[count++] = locked(t, job->guard_column);
 	}
-	rc = t->db->ops->query(t->db, t->plan.update,
-	    (struct db_params){params, count, names}, t->arena, &result, e);
-	if (rc != 0) {
-		return fail_db(t, rc, e);
+	return (struct db_step){
+	    .sql = t->plan.update, .params = {params, count, names}};
+}
+
+static int
+check_updated(struct attempt *t, int64_t affected, struct err *e)
+{
+	if (affected == 1) {
+		return 0;
 	}
-	if (result.affected != 1) {
-		(void)err_set(e, CS_E_INVALID,
-		    result.affected == 0 ? "VERSION_CONFLICT"
-					 : "MULTI_ROW_WRITE_BLOCKED",
-		    "the update touched %lld rows instead of one; it was "
-		    "rolled back",
-		    (long long)result.affected);
-		return fail(t, CS_E_INVALID, e, false);
-	}
-	return 0;
+	(void)err_set(e, CS_E_INVALID,
+	    affected == 0 ? "VERSION_CONFLICT" : "MULTI_ROW_WRITE_BLOCKED",
+	    "the update touched %lld rows instead of one; it was rolled back",
+	    (long long)affected);
+	return fail(t, CS_E_INVALID, e, false);
 }
 
 /* The next one who reads this row must see that it has changed. */
@@ -283,16 +276,12 @@ check_advance(struct attempt *t, struct err *e)
 	return fail(t, CS_E_INVALID, e, false);
 }
 
-/* Read it again: a trigger may have had other ideas. */
+/* Read again: a trigger may have had other ideas. */
 static int
 check_post_image(struct attempt *t, struct err *e)
 {
 	const struct named_scalar *other;
-	int rc = read_row(t, e);
 
-	if (rc != 0) {
-		return rc;
-	}
 	if (t->row.found != 1) {
 		(void)err_set(e, CS_E_INVALID, "POST_IMAGE_MISMATCH",
 		    "the row was not there after its update; it was rolled "
@@ -310,42 +299,57 @@ check_post_image(struct attempt *t, struct err *e)
 	return check_advance(t, e);
 }
 
-static int
-complete(struct attempt *t, struct err *e)
+/* What it comes to unless something is found; the outcome's hash is that of the
+ * version that was replaced, so the receipt row needs no answer. */
+static void
+expect_applied(struct attempt *t)
 {
 	const struct job *job = &t->job->job;
-	struct outcome *out = t->out;
-	struct db_result result;
-	int rc;
 
-	*out = (struct outcome){.status = RECEIPT_APPLIED,
+	*t->out = (struct outcome){.status = RECEIPT_APPLIED,
 	    .mutated = !job->dry_run,
 	    .rows = job->dry_run ? 0 : 1,
 	    .explain = job->dry_run ? "Everything was checked in a transaction "
 				      "that was rolled back."
 				    : ""};
-	if (!job->row_hash) {
-		out->new_version = locked(t, job->guard_column);
-	}
-	set_hash(out, job->job_id, job->dry_run ? "dry-run" : "applied",
+	set_hash(t->out, job->job_id, job->dry_run ? "dry-run" : "applied",
 	    job->dry_run || job->row_hash ? NULL : &job->guard_value);
-	if (job->dry_run) {
-		t->db->ops->rollback(t->db);
-		return 1;
+}
+
+/* UPDATE, the row as it is then, and the receipt: all before anything of it is
+ * looked at, for COMMIT comes after that. */
+static int
+change_row(struct attempt *t, struct err *e)
+{
+	const struct job *job = &t->job->job;
+	bool completes = t->plan.complete != NULL && !job->dry_run;
+	struct db_step steps[3];
+	size_t done = 0;
+	int rc;
+
+	expect_applied(t);
+	steps[0] = update_step(t);
+	steps[1] = row_step(t->job, &t->plan, t->arena);
+	steps[2] = complete_step(t, "applied", t->out->hash);
+	rc = db_run(t->db, steps, completes ? 3 : 2, t->arena, &done, e);
+	if (rc != 0) {
+		return fail_db(t, rc, e);
 	}
-	if (t->plan.complete == NULL) {
-		return 0;
+	row_take(&steps[1], &t->plan, t->arena, &t->row);
+	if ((rc = check_updated(t, steps[0].result.affected, e)) != 0 ||
+	    (rc = check_post_image(t, e)) != 0) {
+		return rc;
 	}
-	struct scalar params[] = {text(span_of("applied")),
-	    text(span_of(out->hash)), text(job->idempotency_key)};
-	rc = t->db->ops->query(t->db, t->plan.complete,
-	    (struct db_params){params, 3, NULL}, t->arena, &result, e);
-	if (rc == 0 && result.affected != 1) {
+	if (completes && steps[2].result.affected != 1) {
 		rc = err_set(e, CS_E_UNAVAILABLE,
 		    "IDEMPOTENCY_RECEIPT_UNAVAILABLE",
 		    "the receipt row could not be completed");
+		return fail_db(t, rc, e);
 	}
-	return rc == 0 ? 0 : fail_db(t, rc, e);
+	if (!job->row_hash) {
+		t->out->new_version = locked(t, job->guard_column);
+	}
+	return 0;
 }
 
 /* The last moment at which it can still be taken back: the lease, and a ledger
@@ -388,7 +392,7 @@ commit(struct attempt *t, struct err *e)
 	if (rc != 0) {
 		return rc;
 	}
-	rc = t->db->ops->commit(t->db, e);
+	rc = send_commit(t, e);
 	if (rc == CS_E_UNKNOWN) {
 		*t->out = unknowns[t->job->cap->source->receipts];
 		set_hash(t->out, t->job->job.job_id, "outcome_unknown", NULL);
@@ -414,10 +418,10 @@ find_receipts(struct attempt *t, const char **table_out, struct err *e)
 	return rc == CS_E_NOT_FOUND ? 0 : rc;
 }
 
+/* All that is known before the transaction begins. */
 static int
-begin(struct attempt *t, struct err *e)
+prepare(struct attempt *t, struct err *e)
 {
-	struct db_result result;
 	const char *receipts = "";
 	int rc = source_check_transactional(t->db, t->job->cap, t->arena, e);
 
@@ -425,19 +429,105 @@ begin(struct attempt *t, struct err *e)
 		return rc == CS_E_CONFIG ? fail(t, rc, e, true)
 					 : fail_db(t, rc, e);
 	}
-	if ((rc = find_receipts(t, &receipts, e)) != 0) {
-		return fail_db(t, rc, e);
-	}
-	rc = stmt_plan_build(
-	    t->job->cap, &t->job->cs, receipts, t->arena, &t->plan, e);
-	if (rc == 0) {
-		rc = t->db->ops->query(t->db, t->plan.begin,
-		    (struct db_params){NULL, 0, NULL}, t->arena, &result, e);
-	}
-	if (rc == 0) {
-		rc = row_set_scope(t->db, t->job, t->arena, e);
+	if ((rc = find_receipts(t, &receipts, e)) == 0) {
+		rc = stmt_plan_build(
+		    t->job->cap, &t->job->cs, receipts, t->arena, &t->plan, e);
 	}
 	return rc == 0 ? 0 : fail_db(t, rc, e);
+}
+
+/* What the statements that open a transaction are, and came to. */
+struct opening {
+	struct scalar ids[3]; /* key, job, proposal */
+	struct db_step steps[4];
+	size_t count;
+	size_t claim; /* which one of them; SIZE_MAX: none */
+	size_t done;
+};
+
+static int
+plan_opening(
+    const struct attempt *t, bool with_row, struct opening *o, struct err *e)
+{
+	int rc;
+
+	o->steps[o->count++] = (struct db_step){.sql = t->plan.begin};
+	rc = row_put_scope(t->job, t->arena, o->steps, &o->count, e);
+	o->claim = t->plan.claim != NULL ? o->count : SIZE_MAX;
+	if (t->plan.claim != NULL) {
+		o->ids[0] = text(t->job->job.idempotency_key);
+		o->ids[1] = text(t->job->job.job_id);
+		o->ids[2] = text(t->job->job.proposal_id);
+		o->steps[o->count++] = (struct db_step){
+		    .sql = t->plan.claim, .params = {o->ids, 3, NULL}};
+	}
+	if (with_row) {
+		o->steps[o->count++] = row_step(t->job, &t->plan, t->arena);
+	}
+	return rc;
+}
+
+/* Something is there: say what. */
+static int
+not_claimed(struct attempt *t, const struct opening *o, struct err *e)
+{
+	struct source_claim found;
+	int rc = source_receipt_existing(
+	    t->db, &t->plan, &o->steps[o->claim], t->arena, &found, e);
+
+	return rc != 0 ? fail_db(t, rc, e)
+		       : report_existing(t, found.status, found.hash);
+}
+
+static int
+run_opening(struct attempt *t, bool with_row, struct opening *o, struct err *e)
+{
+	int rc;
+
+	*o = (struct opening){.count = 0};
+	rc = plan_opening(t, with_row, o, e);
+	return rc != 0
+		   ? rc
+		   : db_run(t->db, o->steps, o->count, t->arena, &o->done, e);
+}
+
+/* The key had been claimed before. */
+static bool
+is_spent(const struct opening *o)
+{
+	return o->done > o->claim &&
+	       !source_receipt_is_claimed(&o->steps[o->claim].result);
+}
+
+/*
+ * BEGIN, receipt claim, row lock: none of them needs the answer of another.
+ * A spent key is found out before anything of the row is looked at, and also
+ * when its row could not be locked: then it is asked for alone.
+ */
+static int
+open_transaction(struct attempt *t, bool with_row, struct err *e)
+{
+	struct opening o;
+	int rc = run_opening(t, with_row, &o, e);
+
+	if (rc != 0 && is_spent(&o)) {
+		t->db->ops->rollback(t->db);
+		t->db->would_pass = false;
+		rc = run_opening(t, false, &o, e);
+		if (rc == 0 && !is_spent(&o)) {
+			rc = CS_E_UNAVAILABLE; /* gone: e is of the lock */
+		}
+	}
+	if (is_spent(&o) || (rc == CS_E_STATE && o.done == o.claim)) {
+		return not_claimed(t, &o, e);
+	}
+	if (rc != 0) {
+		return fail_db(t, rc, e);
+	}
+	if (with_row) {
+		row_take(&o.steps[o.count - 1], &t->plan, t->arena, &t->row);
+	}
+	return 0;
 }
 
 /* One transaction from BEGIN to COMMIT. */
@@ -447,17 +537,47 @@ attempt_once(struct attempt *t)
 	struct err e = {0};
 
 	t->db->would_pass = false;
-	/* A dry run without a receipt table has nothing to claim. */
-	if (begin(t, &e) != 0 || (t->plan.claim != NULL && claim(t, &e) != 0) ||
-	    lock_row(t, &e) != 0 || check_locked(t, &e) != 0 ||
-	    update_row(t, &e) != 0 || check_post_image(t, &e) != 0 ||
-	    complete(t, &e) != 0) {
+	if (prepare(t, &e) != 0 || open_transaction(t, true, &e) != 0 ||
+	    check_found(t, &e) != 0 || check_locked(t, &e) != 0 ||
+	    change_row(t, &e) != 0) {
 		return;
 	}
-	/* Whatever happens from here on is not tried again. */
-	t->db->would_pass = false;
+	if (t->job->job.dry_run) {
+		t->db->ops->rollback(t->db);
+		return;
+	}
 	(void)commit(t, &e);
+}
+
+/* Only look the receipt up. */
+static void
+settle_once(struct attempt *t)
+{
+	struct err e = {0};
+
 	t->db->would_pass = false;
+	/* Claiming waits for an owner that is still at work, so that "nothing
+	 * there" really means that it never will be. */
+	if (prepare(t, &e) != 0 || open_transaction(t, false, &e) != 0) {
+		return;
+	}
+	(void)err_set(&e, CS_E_STATE, "NOT_APPLIED",
+	    "there is no receipt of the earlier attempt: it was not committed, "
+	    "and it can be applied again");
+	(void)fail(t, CS_E_STATE, &e, true);
+}
+
+/* A deadlock or a serialization failure was rolled back by the server and says
+ * nothing about this change. */
+static void
+try(struct attempt *t, void (*once)(struct attempt *t))
+{
+	int tries = 0;
+
+	do {
+		once(t);
+	} while (t->out->status == RECEIPT_FAILED && t->db->would_pass &&
+		 ++tries < APPLY_TRIES && t->db->ops->is_alive(t->db));
 }
 
 void
@@ -465,18 +585,12 @@ apply_job(struct db *db, const struct checked_job *job, struct arena *a,
     struct outcome *out)
 {
 	struct attempt t = {.db = db, .job = job, .arena = a, .out = out};
-	int tries = 0;
 
 	if (job->job.settle) {
 		apply_settle(db, job, a, out);
-		return;
+	} else {
+		try(&t, attempt_once);
 	}
-	/* A deadlock or a serialization failure was rolled back by the server
-	 * and says nothing about this change. */
-	do {
-		attempt_once(&t);
-	} while (out->status == RECEIPT_FAILED && db->would_pass &&
-		 ++tries < APPLY_TRIES && db->ops->is_alive(db));
 }
 
 /* Of a look-up that could not be finished, only that is known. */
@@ -499,18 +613,6 @@ apply_settle(struct db *db, const struct checked_job *job, struct arena *a,
     struct outcome *out)
 {
 	struct attempt t = {.db = db, .job = job, .arena = a, .out = out};
-	struct err e = {0};
 
-	if (begin(&t, &e) != 0) {
-		return;
-	}
-	/* Claiming waits for an owner that is still at work, so that "nothing
-	 * there" really means that it never will be. */
-	if (t.plan.claim != NULL && claim(&t, &e) != 0) {
-		return;
-	}
-	(void)err_set(&e, CS_E_STATE, "NOT_APPLIED",
-	    "there is no receipt of the earlier attempt: it was not committed, "
-	    "and it can be applied again");
-	(void)fail(&t, CS_E_STATE, &e, true);
+	try(&t, settle_once);
 }

@@ -32,6 +32,13 @@ struct db_result {
 	int64_t affected; /* rows that a data-changing statement touched */
 };
 
+/* A statement of a transaction and its answer. */
+struct db_step {
+	const char *sql;
+	struct db_params params;
+	struct db_result result;
+};
+
 struct db_ops {
 	/* Connect. DATABASE_UNAVAILABLE (CS_E_UNAVAILABLE) otherwise. */
 	int (*open)(const struct contract_source *source, struct span url,
@@ -42,6 +49,9 @@ struct db_ops {
 	 * of the server stay out of *e. */
 	int (*query)(struct db *db, const char *sql, struct db_params params,
 	    struct arena *a, struct db_result *out, struct err *e);
+	/* See db_run; NULL: there is nothing to win by sending many. */
+	int (*run)(struct db *db, struct db_step *steps, size_t count,
+	    struct arena *a, size_t *done, struct err *e);
 	/* CS_E_UNKNOWN when COMMIT was sent and no answer came. */
 	int (*commit)(struct db *db, struct err *e);
 	void (*rollback)(struct db *db);
@@ -56,10 +66,19 @@ struct db {
 	/* The schema that the receipt table was found for; empty: not yet. */
 	char receipts_for[80];
 	char receipt_table[160]; /* quoted and qualified */
-	/* Set by query: the last failure was a deadlock or a serialization
-	 * failure, so the same transaction may pass when it is run again. */
+	/* Set by a failure that says nothing about this transaction, which may
+	 * pass when it is run again: a deadlock, a serialization failure, a
+	 * prepared statement that the server does not take any more. */
 	bool would_pass;
 };
+
+/*
+ * Run statements in this order, of which none needs the answer of another: in
+ * one round trip where the engine can, and prepared once per connection. Ends
+ * at the first that fails, as query does; *done is how many passed.
+ */
+int db_run(struct db *db, struct db_step *steps, size_t count, struct arena *a,
+    size_t *done, struct err *e);
 
 /* The engine of a source, NULL when this build has none. */
 const struct db_ops *db_ops_of(enum source_engine engine);

@@ -159,5 +159,5 @@ lite_db_close(struct db *db)
 	free(self);
 }
 
-const struct db_ops db_lite_ops = {lite_db_open, lite_db_query, lite_db_commit,
-    lite_db_rollback, lite_db_is_alive, lite_db_close};
+const struct db_ops db_lite_ops = {lite_db_open, lite_db_query, NULL,
+    lite_db_commit, lite_db_rollback, lite_db_is_alive, lite_db_close};

@@ -17,19 +17,31 @@
 #define DUPLICATE_KEY        1062
 #define CONNECTION_KILLED    1927
 #define DEADLOCK             1213
+#define NO_SUCH_STATEMENT    1243
+#define REPREPARE            1615
 #define DRIVER_FIRST         2000
 #define DRIVER_LAST          2999
 #define NAME_MAX_LEN         64
+/* When there are more statements to keep, a connection begins anew. */
+#define KEPT_MAX 128
 
 struct column_type {
 	char name[NAME_MAX_LEN + 1];
 	enum my_shape shape;
 };
 
+/* A statement that a connection keeps prepared. */
+struct kept {
+	char *sql;
+	MYSQL_STMT *stmt;
+};
+
 struct db_my {
 	struct db db;
 	MYSQL *my;
 	bool lost; /* the connection is never used again */
+	struct kept kept[KEPT_MAX];
+	size_t kept_count;
 	struct column_type *types;
 	size_t type_count;
 };
@@ -74,7 +86,9 @@ is_transient(unsigned code)
 	    1203, /* too many of this user */
 	    1205, /* lock wait */
 	    1213, /* deadlock */
+	    1243, /* a statement that the session does not know (a proxy) */
 	    1317, /* interrupted */
+	    1615, /* a statement that has to be prepared again */
 	    1969, /* time limit (MariaDB) */
 	    3024, /* time limit (MySQL) */
 	};
@@ -103,7 +117,9 @@ my_failure(struct db_my *db, unsigned code, struct err *e)
 		    "(error %u)",
 		    code);
 	}
-	db->db.would_pass = code == DEADLOCK;
+	/* What was kept is forgotten when it fails. */
+	db->db.would_pass =
+	    code == DEADLOCK || code == NO_SUCH_STATEMENT || code == REPREPARE;
 	if (is_transient(code)) {
 		return err_set(e, CS_E_UNAVAILABLE, "TRANSACTION_FAILED",
 		    "the database could not do it now (error %u)", code);
@@ -199,27 +215,117 @@ take_result(
 	return rc;
 }
 
+static MYSQL_STMT *
+prepare(struct db_my *db, const char *sql, struct err *e, int *rc)
+{
+	MYSQL_STMT *stmt = mysql_stmt_init(db->my);
+
+	*rc = 0;
+	if (stmt == NULL) {
+		*rc = err_set(e, CS_E_NOMEM, NULL, "no memory");
+	} else if (mysql_stmt_prepare(stmt, sql, strlen(sql)) != 0) {
+		*rc = my_failure(db, mysql_stmt_errno(stmt), e);
+		(void)mysql_stmt_close(stmt);
+		stmt = NULL;
+	}
+	return stmt;
+}
+
+static int
+execute(struct db_my *db, MYSQL_STMT *stmt, struct db_params params,
+    struct arena *a, struct db_result *out, struct err *e)
+{
+	if (bind_all(db, stmt, params, a) != 0 ||
+	    mysql_stmt_execute(stmt) != 0 ||
+	    (mysql_stmt_field_count(stmt) > 0 &&
+		mysql_stmt_store_result(stmt) != 0)) {
+		return my_failure(db, mysql_stmt_errno(stmt), e);
+	}
+	return take_result(stmt, a, out, e);
+}
+
 /* Prepare, bind, execute; the statement is closed whatever comes. */
 static int
 run_prepared(struct db_my *db, const char *sql, struct db_params params,
     struct arena *a, struct db_result *out, struct err *e)
 {
-	MYSQL_STMT *stmt = mysql_stmt_init(db->my);
+	int rc = 0;
+	MYSQL_STMT *stmt = prepare(db, sql, e, &rc);
+
+	if (stmt != NULL) {
+		rc = execute(db, stmt, params, a, out, e);
+		(void)mysql_stmt_close(stmt);
+	}
+	return rc;
+}
+
+static void
+forget_kept(struct db_my *db)
+{
+	while (db->kept_count > 0) {
+		struct kept *k = &db->kept[--db->kept_count];
+		(void)mysql_stmt_close(k->stmt);
+		free(k->sql);
+	}
+}
+
+/*
+ * Parameters were bound for the columns as they were when the statement was
+ * prepared. The answer tells what they are now: if that is another type, the
+ * server may have compared otherwise than meant, and it has to be done again.
+ */
+static int
+check_shapes(struct db_my *db, MYSQL_STMT *stmt, struct err *e)
+{
+	MYSQL_RES *fields = mysql_stmt_result_metadata(stmt);
+	bool same = true;
+
+	for (unsigned i = 0; fields != NULL && i < mysql_num_fields(fields) &&
+			     i < db->type_count;
+	     i++) {
+		same = same && my_shape_of(mysql_fetch_field_direct(
+				   fields, i)) == db->types[i].shape;
+	}
+	mysql_free_result(fields);
+	if (same) {
+		return 0;
+	}
+	db->db.would_pass = true;
+	return err_set(e, CS_E_UNAVAILABLE, "TRANSACTION_FAILED",
+	    "a column of the table changed its type just now");
+}
+
+/* The same with a statement that is prepared once; forgotten when it fails. */
+static int
+run_kept(struct db_my *db, struct db_step *s, struct arena *a, struct err *e)
+{
+	size_t at = 0;
 	int rc = 0;
 
-	if (stmt == NULL) {
-		return err_set(e, CS_E_NOMEM, NULL, "no memory");
+	while (at < db->kept_count && strcmp(db->kept[at].sql, s->sql) != 0) {
+		at++;
 	}
-	if (mysql_stmt_prepare(stmt, sql, strlen(sql)) != 0 ||
-	    bind_all(db, stmt, params, a) != 0 ||
-	    mysql_stmt_execute(stmt) != 0 ||
-	    (mysql_stmt_field_count(stmt) > 0 &&
-		mysql_stmt_store_result(stmt) != 0)) {
-		rc = my_failure(db, mysql_stmt_errno(stmt), e);
+	if (at == KEPT_MAX) {
+		forget_kept(db);
+		at = 0;
+	}
+	if (at == db->kept_count) {
+		MYSQL_STMT *stmt = prepare(db, s->sql, e, &rc);
+		if (stmt == NULL) {
+			return rc;
+		}
+		db->kept[db->kept_count++] =
+		    (struct kept){xstrdup(s->sql), stmt};
+	}
+	rc = execute(db, db->kept[at].stmt, s->params, a, &s->result, e);
+	if (rc == 0 && s->result.columns > 0 && s->params.names != NULL) {
+		rc = check_shapes(db, db->kept[at].stmt, e);
+	}
+	if (rc == 0) {
+		(void)mysql_stmt_free_result(db->kept[at].stmt);
 	} else {
-		rc = take_result(stmt, a, out, e);
+		forget_kept(db);
 	}
-	(void)mysql_stmt_close(stmt);
 	return rc;
 }
 
@@ -239,6 +345,25 @@ my_db_query(struct db *db, const char *sql, struct db_params params,
 	return run_text(self, sql) == 0
 		   ? 0
 		   : my_failure(self, mysql_errno(self->my), e);
+}
+
+/* One after the other: the driver has no pipeline. */
+static int
+my_db_run(struct db *db, struct db_step *steps, size_t count, struct arena *a,
+    size_t *done, struct err *e)
+{
+	struct db_my *self = self_of(db);
+	int rc = self->lost ? my_failure(self, 0, e) : 0;
+
+	for (*done = 0; *done < count && rc == 0; *done += rc == 0) {
+		struct db_step *s = &steps[*done];
+
+		s->result = (struct db_result){0};
+		rc = s->params.count > 0
+			 ? run_kept(self, s, a, e)
+			 : my_db_query(db, s->sql, s->params, a, &s->result, e);
+	}
+	return rc;
 }
 
 static bool
@@ -310,10 +435,12 @@ my_db_close(struct db *db)
 {
 	struct db_my *self = self_of(db);
 
+	/* The statements last: without a connection that needs no server. */
 	my_close(&self->my);
+	forget_kept(self);
 	free(self->types);
 	free(self);
 }
 
-const struct db_ops db_my_ops = {my_db_open, my_db_query, my_db_commit,
-    my_db_rollback, my_db_is_alive, my_db_close};
+const struct db_ops db_my_ops = {my_db_open, my_db_query, my_db_run,
+    my_db_commit, my_db_rollback, my_db_is_alive, my_db_close};

@@ -25,6 +25,7 @@ wait_readable(
 {
 	struct pollfd p[2] = {{.fd = l->fd, .events = POLLIN},
 	    {.fd = l->alive_fd, .events = POLLIN}};
+	static const struct timespec at_once = {0, 0};
 
 	for (;;) {
 		int64_t left = deadline_ms - clock_mono_ms();
@@ -34,16 +35,19 @@ wait_readable(
 			return err_set(e, CS_E_TIMEOUT, "LEDGER_TIMEOUT",
 			    "ledgerd did not answer in time");
 		}
-		int ready = ppoll(p, l->alive_fd >= 0 ? 2 : 1, &timeout,
-		    idle ? &l->waiting : NULL);
-		if (idle && *l->stop) {
+		/* What has come is taken first: it may be a job, which would
+		 * be lost otherwise. */
+		bool stops = idle && *l->stop && l->in.len == 0;
+		int ready = ppoll(p, l->alive_fd >= 0 ? 2 : 1,
+		    stops ? &at_once : &timeout, idle ? &l->waiting : NULL);
+		if (ready > 0 && p[0].revents != 0) {
+			return 0;
+		}
+		if (stops) {
 			return gone(e, "asked to stop");
 		}
 		if (ready < 0 && errno != EINTR) {
 			return err_sys(e, "poll");
-		}
-		if (ready > 0 && p[0].revents != 0) {
-			return 0;
 		}
 		if (ready > 0 && p[1].revents != 0) {
 			return gone(e, "the supervisor is gone");
@@ -84,11 +88,20 @@ failure_of(const struct frame *f, struct arena *a, struct err *e)
 	    SPAN_ARGS(m.message));
 }
 
-/* The next frame, copied to the arena; it must answer the last request. */
+/* What is waited for. */
+struct awaited {
+	uint32_t id; /* of the request */
+	int64_t patience_ms;
+	bool idle; /* a signal that asks to stop ends it */
+};
+
+/* The next frame, copied to the arena; it must answer that request. */
 static int
-read_reply(struct ledger_link *l, int64_t deadline_ms, bool idle,
+read_reply_to(struct ledger_link *l, const struct awaited *reply,
     struct arena *a, struct frame *out, struct err *e)
 {
+	int64_t deadline_ms = clock_mono_ms() + reply->patience_ms;
+
 	for (;;) {
 		int rc = frame_take(
 		    buf_as_span(&l->in), msg_role_cap(ROLE_LEDGER), out);
@@ -102,12 +115,12 @@ read_reply(struct ledger_link *l, int64_t deadline_ms, bool idle,
 			return err_set(e, CS_E_PROTOCOL, NULL,
 			    "ledgerd sent a damaged frame");
 		}
-		if ((rc = wait_readable(l, deadline_ms, idle, e)) != 0 ||
+		if ((rc = wait_readable(l, deadline_ms, reply->idle, e)) != 0 ||
 		    (rc = read_more(l, e)) != 0) {
 			return rc;
 		}
 	}
-	if (out->id != l->next_id || (out->flags & FRAME_REPLY) == 0) {
+	if (out->id != reply->id || (out->flags & FRAME_REPLY) == 0) {
 		return err_set(
 		    e, CS_E_PROTOCOL, NULL, "ledgerd answered another request");
 	}
@@ -115,21 +128,42 @@ read_reply(struct ledger_link *l, int64_t deadline_ms, bool idle,
 }
 
 static int
+read_reply(
+    struct ledger_link *l, struct arena *a, struct frame *out, struct err *e)
+{
+	return read_reply_to(
+	    l, &(struct awaited){l->next_id, REPLY_MS, false}, a, out, e);
+}
+
+static int
+put_message(struct ledger_link *l, struct buf *out, uint16_t type,
+    const void *message, struct err *e)
+{
+	int rc = msg_encode(out, type, 0, ++l->next_id, message);
+
+	return rc == 0 ? 0 : err_set(e, rc, NULL, "a message is too large");
+}
+
+/* Send what was put, if that went well, and let go of it. */
+static int
+send_put(struct ledger_link *l, int rc, struct buf *out, struct err *e)
+{
+	if (rc == 0 && fd_write_all(l->fd, out->data, out->len,
+			   clock_mono_ms() + REPLY_MS) != 0) {
+		rc = gone(e, "ledgerd does not take messages any more");
+	}
+	buf_clear(out);
+	return rc;
+}
+
+static int
 send_message(
     struct ledger_link *l, uint16_t type, const void *message, struct err *e)
 {
 	struct buf out = BUF_INIT;
-	int rc;
+	int rc = put_message(l, &out, type, message, e);
 
-	rc = msg_encode(&out, type, 0, ++l->next_id, message);
-	if (rc != 0) {
-		rc = err_set(e, rc, NULL, "a message is too large");
-	} else if (fd_write_all(l->fd, out.data, out.len,
-		       clock_mono_ms() + REPLY_MS) != 0) {
-		rc = gone(e, "ledgerd does not take messages any more");
-	}
-	buf_clear(&out);
-	return rc;
+	return send_put(l, rc, &out, e);
 }
 
 int
@@ -148,7 +182,7 @@ ledger_hello(struct ledger_link *l, const uint8_t contract[32],
 	memcpy(m.contract, contract, sizeof(m.contract));
 	rc = send_message(l, MSG_HELLO, &m, e);
 	if (rc == 0) {
-		rc = read_reply(l, clock_mono_ms() + REPLY_MS, false, a, &f, e);
+		rc = read_reply(l, a, &f, e);
 	}
 	if (rc != 0) {
 		return rc;
@@ -167,17 +201,35 @@ ledger_hello(struct ledger_link *l, const uint8_t contract[32],
 	return 0;
 }
 
+/* A stop signal is blocked while there is work, and seen only here. */
+static bool
+is_asked_to_stop(const struct ledger_link *l)
+{
+	sigset_t pending;
+
+	return *l->stop || sigpending(&pending) != 0 ||
+	       sigismember(&pending, SIGTERM) == 1 ||
+	       sigismember(&pending, SIGINT) == 1;
+}
+
 int
 ledger_claim(struct ledger_link *l, uint32_t wait_ms, struct arena *a,
     struct msg_job *out, struct err *e)
 {
 	struct msg_claim m = {.wait_ms = wait_ms};
 	struct frame f;
-	int rc = send_message(l, MSG_CLAIM, &m, e);
+	int rc = 0;
 
+	if (!l->has_claimed) {
+		rc = is_asked_to_stop(l) ? gone(e, "asked to stop")
+					 : send_message(l, MSG_CLAIM, &m, e);
+	}
+	l->has_claimed = false;
 	if (rc == 0) {
-		rc = read_reply(
-		    l, clock_mono_ms() + wait_ms + REPLY_MS, true, a, &f, e);
+		rc = read_reply_to(l,
+		    &(struct awaited){
+			l->next_id, (int64_t)wait_ms + REPLY_MS, true},
+		    a, &f, e);
 	}
 	if (rc != 0) {
 		return rc;
@@ -192,17 +244,14 @@ ledger_claim(struct ledger_link *l, uint32_t wait_ms, struct arena *a,
 	return 0;
 }
 
-/* Send something that only wants to be recorded. */
+/* The answer to something that only wanted to be recorded. */
 static int
-tell(struct ledger_link *l, uint16_t type, const void *message, struct arena *a,
-    struct err *e)
+read_consent(struct ledger_link *l, uint32_t id, struct arena *a, struct err *e)
 {
 	struct frame f;
-	int rc = send_message(l, type, message, e);
+	int rc =
+	    read_reply_to(l, &(struct awaited){id, REPLY_MS, false}, a, &f, e);
 
-	if (rc == 0) {
-		rc = read_reply(l, clock_mono_ms() + REPLY_MS, false, a, &f, e);
-	}
 	return rc != 0 ? rc
 	       : f.type == MSG_PONG
 		   ? 0
@@ -211,11 +260,30 @@ tell(struct ledger_link *l, uint16_t type, const void *message, struct arena *a,
 			 "consent");
 }
 
+static int
+tell(struct ledger_link *l, uint16_t type, const void *message, struct arena *a,
+    struct err *e)
+{
+	int rc = send_message(l, type, message, e);
+
+	return rc != 0 ? rc : read_consent(l, l->next_id, a, e);
+}
+
 int
 ledger_report(struct ledger_link *l, const struct msg_report *m,
     struct arena *a, struct err *e)
 {
-	return tell(l, MSG_REPORT, m, a, e);
+	struct msg_claim next = {.wait_ms = l->claim_ahead_ms};
+	struct buf out = BUF_INIT;
+	uint32_t id = l->next_id + 1;
+	int rc = put_message(l, &out, MSG_REPORT, m, e);
+
+	l->has_claimed = rc == 0 && next.wait_ms > 0 && !is_asked_to_stop(l);
+	if (l->has_claimed) {
+		rc = put_message(l, &out, MSG_CLAIM, &next, e);
+	}
+	rc = send_put(l, rc, &out, e);
+	return rc != 0 ? rc : read_consent(l, id, a, e);
 }
 
 int

@@ -19,6 +19,10 @@ struct ledger_link {
 	struct buf in;
 	sigset_t waiting; /* signals that may interrupt a wait */
 	const volatile sig_atomic_t *stop;
+	/* Claim the next job together with the next report, willing to wait
+	 * that long; 0: do not. */
+	uint32_t claim_ahead_ms;
+	bool has_claimed; /* a claim is under way */
 };
 
 /*
@@ -30,14 +34,16 @@ int ledger_hello(struct ledger_link *l, const uint8_t contract[32],
     const uint8_t ledger_key[PUBLIC_KEY_LEN], struct arena *a, struct err *e);
 
 /*
- * Wait for a job: 0 and *out (borrows from the arena), CS_E_NOT_FOUND when
- * there was none in time, CS_E_EOF when the ledger or the supervisor went away
- * or we were asked to stop.
+ * Claim, unless that was done with the last report, and wait for a job: 0 and
+ * *out (borrows from the arena), CS_E_NOT_FOUND when there was none in time,
+ * CS_E_EOF when the ledger or the supervisor went away or we were asked to
+ * stop.
  */
 int ledger_claim(struct ledger_link *l, uint32_t wait_ms, struct arena *a,
     struct msg_job *out, struct err *e);
 
-/* Report; returns when the ledger has it on disk. */
+/* Report; returns when the ledger has it on disk. Claims the next job in the
+ * same message exchange where that is wanted and nobody asked us to stop. */
 int ledger_report(struct ledger_link *l, const struct msg_report *m,
     struct arena *a, struct err *e);
 

@@ -136,13 +136,18 @@ serve(struct work *w, struct ledger_link *link, const struct options *o,
 	while (rc == 0 && !stop_requested) {
 		struct msg_job m;
 		arena_reset(a);
-		look_when_due(w, o->posture_s, &next_look_ms);
+		/* Not while a claim is under way: its job would wait. */
+		if (!link->has_claimed) {
+			look_when_due(w, o->posture_s, &next_look_ms);
+		}
 		rc = ledger_claim(link, wait_ms, a, &m, e);
 		if (rc == CS_E_NOT_FOUND) {
 			rc = o->exit_idle ? CS_E_EOF : 0;
 			continue;
 		}
 		if (rc == 0) {
+			link->claim_ahead_ms =
+			    clock_mono_ms() < next_look_ms ? wait_ms : 0;
 			rc = work_do(w, &m, a, e);
 		}
 	}

@@ -6,14 +6,14 @@
 #include "writerd/post_image.h"
 
 int
-row_set_scope(struct db *db, const struct checked_job *job, struct arena *a,
-    struct err *e)
+row_put_scope(const struct checked_job *job, struct arena *a,
+    struct db_step *steps, size_t *count, struct err *e)
 {
 	const struct contract_source *source = job->cap->source;
 	const struct change_set *cs = &job->cs;
 	const char *values[PG_SCOPE_PARAMS];
-	struct scalar params[PG_SCOPE_PARAMS];
-	struct db_result result;
+	struct scalar *params =
+	    arena_array(a, PG_SCOPE_PARAMS, sizeof(*params));
 	int rc = 0;
 
 	if (!pg_scope_is_set(source)) {
@@ -27,8 +27,9 @@ row_set_scope(struct db *db, const struct checked_job *job, struct arena *a,
 	for (size_t i = 0; i < PG_SCOPE_PARAMS; i++) {
 		params[i] = (struct scalar){SCALAR_TEXT, span_of(values[i])};
 	}
-	return db->ops->query(db, PG_SCOPE_SQL,
-	    (struct db_params){params, PG_SCOPE_PARAMS, NULL}, a, &result, e);
+	steps[(*count)++] = (struct db_step){
+	    .sql = PG_SCOPE_SQL, .params = {params, PG_SCOPE_PARAMS, NULL}};
+	return 0;
 }
 
 size_t
@@ -69,33 +70,36 @@ is_named(const struct row *row, const struct scalar *params,
 	return true;
 }
 
-int
-row_read(struct db *db, const struct checked_job *job,
-    const struct stmt_plan *plan, struct arena *a, struct row *out,
-    struct err *e)
+struct db_step
+row_step(const struct checked_job *job, const struct stmt_plan *plan,
+    struct arena *a)
 {
-	struct scalar params[ROW_KEYS_MAX];
-	struct span names[ROW_KEYS_MAX];
+	struct scalar *params = arena_array(a, ROW_KEYS_MAX, sizeof(*params));
+	struct span *names = arena_array(a, ROW_KEYS_MAX, sizeof(*names));
 	size_t count = row_key_params(job, params, names);
-	struct db_result result;
-	int rc = db->ops->query(db, plan->lock_row,
-	    (struct db_params){params, count, names}, a, &result, e);
 
-	if (rc != 0) {
-		return rc;
-	}
-	out->found = result.rows;
-	if (result.rows != 1) {
-		return 0;
+	return (struct db_step){
+	    .sql = plan->lock_row, .params = {params, count, names}};
+}
+
+void
+row_take(const struct db_step *read, const struct stmt_plan *plan,
+    struct arena *a, struct row *out)
+{
+	const struct db_result *result = &read->result;
+
+	out->found = result->rows;
+	if (result->rows != 1) {
+		return;
 	}
 	out->count = plan->column_count;
 	out->columns = arena_array(a, out->count, sizeof(*out->columns));
 	for (size_t i = 0; i < out->count; i++) {
 		out->columns[i].name = plan->columns[i];
-		out->columns[i].value = result.values[i];
+		out->columns[i].value = result->values[i];
 	}
-	out->found = is_named(out, params, names, count);
-	return 0;
+	out->found = is_named(
+	    out, read->params.items, read->params.names, read->params.count);
 }
 
 bool

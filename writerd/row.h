@@ -13,10 +13,10 @@
 size_t row_key_params(const struct checked_job *job,
     struct scalar params[ROW_KEYS_MAX], struct span names[ROW_KEYS_MAX]);
 
-/* In the transaction: whose change this is, for the database's own row
- * security. Nothing where the contract names no settings. */
-int row_set_scope(struct db *db, const struct checked_job *job, struct arena *a,
-    struct err *e);
+/* Add what tells the database's own row security whose change this is, where
+ * the source wants it. CS_E_INVALID for what cannot be a setting. */
+int row_put_scope(const struct checked_job *job, struct arena *a,
+    struct db_step *steps, size_t *count, struct err *e);
 
 struct row {
 	size_t found;                 /* rows: 0, 1 or 2 */
@@ -24,14 +24,17 @@ struct row {
 	size_t count;
 };
 
+/* The statement that reads it under lock. */
+struct db_step row_step(const struct checked_job *job,
+    const struct stmt_plan *plan, struct arena *a);
+
 /*
- * Read it under lock. Found 0 also when the row does not spell key and tenant
- * as the job does: a collation may have found another one. When none is found,
- * what an earlier call read stays in *out.
+ * What it read. Found 0 also when the row does not spell key and tenant as the
+ * job does: a collation may have found another one. When none is found, what
+ * an earlier call read stays in *out.
  */
-int row_read(struct db *db, const struct checked_job *job,
-    const struct stmt_plan *plan, struct arena *a, struct row *out,
-    struct err *e);
+void row_take(const struct db_step *read, const struct stmt_plan *plan,
+    struct arena *a, struct row *out);
 
 /* SCALAR_NULL when it was not read. */
 struct scalar row_value(const struct row *row, struct span column);

@@ -37,18 +37,23 @@ static int
 check_engine(struct db *db, const struct dialect *d,
     const struct scalar schema_table[2], struct arena *a, struct err *e)
 {
-	struct db_result result;
+	struct db_step find = {.params = {schema_table, 2, NULL}};
+	const struct scalar *engine = NULL;
+	size_t done = 0;
 	int rc = 0;
 
 	if (d == NULL || d->engine_find == NULL) {
 		return 0;
 	}
-	rc = db->ops->query(db, d->engine_find,
-	    (struct db_params){schema_table, 2, NULL}, a, &result, e);
-	if (rc != 0 || result.rows == 0 ||
-	    (result.values[0].kind == SCALAR_TEXT &&
-		span_is(result.values[0].text, d->engine_needed))) {
+	find.sql = d->engine_find;
+	rc = db_run(db, &find, 1, a, &done, e);
+	if (rc != 0 || find.result.rows == 0) {
 		return rc;
+	}
+	engine = &find.result.values[0];
+	if (engine->kind == SCALAR_TEXT &&
+	    span_is(engine->text, d->engine_needed)) {
+		return 0;
 	}
 	return err_set(e, CS_E_CONFIG, "ENGINE_NOT_TRANSACTIONAL",
 	    "%.*s.%.*s is not an %s table: a change could not be rolled back, "
@@ -138,39 +143,57 @@ status_of(struct span text)
 	return SOURCE_IN_PROGRESS;
 }
 
+bool
+source_receipt_is_claimed(const struct db_result *claim)
+{
+	/* Without RETURNING the insertion itself is the claim. */
+	return claim->rows == 1 || claim->columns == 0;
+}
+
 int
 source_receipt_claim(struct db *db, const struct stmt_plan *plan,
     const struct scalar key_job_proposal[3], struct arena *a,
     struct source_claim *out, struct err *e)
 {
-	struct db_result result;
-	bool exists = false;
-	int rc = db->ops->query(db, plan->claim,
-	    (struct db_params){key_job_proposal, 3, NULL}, a, &result, e);
+	struct db_step claim = {
+	    .sql = plan->claim, .params = {key_job_proposal, 3, NULL}};
+	int rc =
+	    db->ops->query(db, claim.sql, claim.params, a, &claim.result, e);
 
 	*out = (struct source_claim){SOURCE_CLAIMED, {"", 0}};
-	/* Without RETURNING the insertion itself is the claim. */
-	if (rc == 0 && (result.rows == 1 || result.columns == 0)) {
+	if (rc == 0 && source_receipt_is_claimed(&claim.result)) {
 		return 0;
 	}
-	if (rc != 0 && rc != CS_E_STATE) {
+	return rc == 0 || rc == CS_E_STATE
+		   ? source_receipt_existing(db, plan, &claim, a, out, e)
+		   : rc;
+}
+
+int
+source_receipt_existing(struct db *db, const struct stmt_plan *plan,
+    const struct db_step *claim, struct arena *a, struct source_claim *out,
+    struct err *e)
+{
+	/* Without RETURNING a key that exists refuses the insertion; and that
+	 * may have been the job's instead of ours. */
+	bool was_refused = claim->result.columns == 0;
+	struct db_result result;
+	int rc = db->ops->query(db, plan->existing,
+	    (struct db_params){claim->params.items, 1, NULL}, a, &result, e);
+
+	if (rc != 0) {
 		return rc;
 	}
-	exists = rc == CS_E_STATE;
-	rc = db->ops->query(db, plan->existing,
-	    (struct db_params){key_job_proposal, 1, NULL}, a, &result, e);
-	if (rc == 0 && result.rows != 1 && exists) {
+	if (result.rows != 1 && was_refused) {
 		return err_set(e, CS_E_DENIED, "TRANSACTION_FAILED",
 		    "the receipt table holds this job under another key");
 	}
-	if (rc == 0 && result.rows != 1) {
+	if (result.rows != 1) {
 		return err_set(e, CS_E_UNAVAILABLE,
 		    "IDEMPOTENCY_RECEIPT_UNAVAILABLE",
 		    "the receipt row of this job went away");
 	}
-	if (rc == 0) {
-		out->status = status_of(result.values[0].text);
-		out->hash = result.values[1].text;
-	}
-	return rc;
+	out->status = status_of(result.values[0].text);
+	out->hash = result.values[1].text;
+	return 0;
 }

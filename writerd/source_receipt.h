@@ -48,4 +48,13 @@ int source_receipt_claim(struct db *db, const struct stmt_plan *plan,
     const struct scalar key_job_proposal[3], struct arena *a,
     struct source_claim *out, struct err *e);
 
+/* The same for a claim that was run with other statements, and that passed
+ * without claiming or came to CS_E_STATE: what is there. */
+int source_receipt_existing(struct db *db, const struct stmt_plan *plan,
+    const struct db_step *claim, struct arena *a, struct source_claim *out,
+    struct err *e);
+
+/* Was nothing there? Of a claim that passed. */
+bool source_receipt_is_claimed(const struct db_result *claim);
+
 #endif

@@ -22,6 +22,23 @@ db_ops_of(enum source_engine engine)
 	return engine < sizeof(ops) / sizeof(ops[0]) ? ops[engine] : NULL;
 }
 
+int
+db_run(struct db *db, struct db_step *steps, size_t count, struct arena *a,
+    size_t *done, struct err *e)
+{
+	int rc = 0;
+
+	*done = 0;
+	if (db->ops->run != NULL) {
+		return db->ops->run(db, steps, count, a, done, e);
+	}
+	for (; *done < count && rc == 0; *done += rc == 0) {
+		struct db_step *s = &steps[*done];
+		rc = db->ops->query(db, s->sql, s->params, a, &s->result, e);
+	}
+	return rc;
+}
+
 static size_t
 find_credential(const struct sources *s, const char *name)
 {

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Measure Countersign on this machine, beside what the machine can do without
-it: pgbench for the reads, bare SQLite commits for what must be durable.
+it: the same SELECT for the reads, the same transaction for the applies, bare
+SQLite commits for what must be durable.
 
-    tests/bench/run.py BUILD_DIR [--quick]
+    tests/bench/run.py BUILD_DIR [--quick] [--only PART]...
 
 Every figure is the median of five runs with the smallest and the largest.
 Writes build/bench.json and build/bench.md. See docs/performance.md."""
@@ -14,7 +15,6 @@ import platform
 import re
 import shutil
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,10 +22,22 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+import workspace as workspace_module  # noqa: E402
+from figures import Figure, Report, cpu_seconds, pss_kb, tree  # noqa: E402
+from mariadb import Mariadb  # noqa: E402
+from postgres import PASSWORD, Postgres, binary, wait_for  # noqa: E402
+from workspace import REDUCED, Workspace, contract, processes  # noqa: E402
 
-TICKS = os.sysconf("SC_CLK_TCK")
+PARTS = ("reads", "proposals", "applies", "start", "long")
+
 IN_FLIGHT = (1, 8, 64)
+WRITERS = (1, 2, 4)
+# As a server is that must not lose what it answered; the tests' one need not.
+MARIADB_SETTINGS = ["innodb-flush-log-at-trx-commit=1", "max-connections=100"]
+NAMES = {"postgres": "PostgreSQL", "mysql": "MariaDB", "sqlite": "SQLite"}
 KEYS = 10000
+# What hangs ends: no program of ours takes that long, however slow the machine is.
+SLOWEST_S = 600
 ROW_BYTES = 426  # of one recorded read; the bench prints what it is today
 ROW_READ_SQL = ('SELECT "id", "tenant_id", "status", "late_fee_cents", "waiver_reason", "updated_at"'
                 ' FROM "public"."invoices" WHERE "id" = %s AND "tenant_id" = %s LIMIT 2')
@@ -35,165 +47,23 @@ class Failed(Exception):
     """A run that did not do what it should have done measures nothing."""
 
 
-# What the kernel knows about our processes ---------------------------------
-
-def stat_of(pid):
-    with open("/proc/%d/stat" % pid) as file:
-        text = file.read()
-    name = text[text.index("(") + 1:text.rindex(")")]
-    return name, text.rsplit(") ", 1)[1].split()
-
-
-def tree(pid):
-    """The process and all its descendants, as {pid: program}."""
-    parents = {}
-    for other in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        with contextlib.suppress(OSError):
-            name, fields = stat_of(other)
-            parents[other] = (int(fields[1]), name)
-    found = {pid: parents[pid][1]}
-    while True:
-        more = {p: name for p, (parent, name) in parents.items() if parent in found and p not in found}
-        if not more:
-            return found
-        found.update(more)
-
-
-def cpu_seconds(pids):
-    """utime + stime of each program."""
-    total = {}
-    for pid, name in pids.items():
-        fields = stat_of(pid)[1]
-        total[name] = total.get(name, 0) + (int(fields[11]) + int(fields[12])) / TICKS
-    return total
-
-
-def pss_kb(pids):
-    """Proportional memory of each program; None where we may not look."""
-    total = {}
-    for pid, name in pids.items():
-        try:
-            with open("/proc/%d/smaps_rollup" % pid) as file:
-                total[name] = total.get(name, 0) + int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1))
-        except OSError:
-            return None
-    return total
-
-
-# Figures -------------------------------------------------------------------
-
-class Figure:
-    """Values of repeated runs and the floor that was measured between them."""
-
-    def __init__(self, name, unit, in_flight=None):
-        self.name = name
-        self.unit = unit
-        self.in_flight = in_flight
-        self.values = []
-        self.floor = None
-        self.floor_name = None
-        self.aim = None  # ("ratio" or "value", ">=" or "<=", number)
-
-    @property
-    def median(self):
-        return statistics.median(self.values)
-
-    @property
-    def ratio(self):
-        if self.floor is None or not self.floor.values or not self.floor.median:
-            return None
-        return self.median / self.floor.median
-
-    def beside(self, floor, name):
-        self.floor, self.floor_name = floor, name
-        return self
-
-    def met(self):
-        if self.aim is None or not self.values:
-            return None
-        what, sign, number = self.aim
-        value = self.ratio if what == "ratio" else self.median
-        return value is not None and (value >= number if sign == ">=" else value <= number)
-
-    def aim_text(self):
-        if self.aim is None:
-            return ""
-        what, sign, number = self.aim
-        text = "%g %%" % (number * 100) if what == "ratio" else "%g %s" % (number, self.unit)
-        return "%s %s: %s" % (sign, text, "met" if self.met() else "MISSED")
-
-    def as_json(self):
-        value = {"name": self.name, "in_flight": self.in_flight, "unit": self.unit, "median": self.median,
-                 "min": min(self.values), "max": max(self.values), "runs": self.values}
-        if self.ratio is not None:
-            value.update(floor=self.floor_name, floor_median=self.floor.median, floor_runs=self.floor.values,
-                         ratio=self.ratio)
-        if self.aim is not None:
-            value.update(aim=self.aim_text(), met=self.met())
-        return value
-
-
-def number(value):
-    return "%.0f" % value if value >= 100 else "%.1f" % value if value >= 10 else "%.2f" % value
-
-
-class Report:
-    def __init__(self):
-        self.figures = {}
-        self.facts = {}
-
-    def figure(self, name, unit, in_flight=None):
-        key = (name, in_flight)
-        if key not in self.figures:
-            self.figures[key] = Figure(name, unit, in_flight)
-        return self.figures[key]
-
-    def add(self, name, unit, in_flight, value):
-        self.figure(name, unit, in_flight).values.append(value)
-
-    def rows(self):
-        yield ("", "calls in flight", "median", "min – max", "floor", "ratio", "aim")
-        for f in self.figures.values():
-            if not f.values:
-                continue
-            floor = "%s: %s" % (f.floor_name, number(f.floor.median)) if f.ratio is not None else ""
-            yield (f.name, str(f.in_flight or ""), "%s %s" % (number(f.median), f.unit),
-                   "%s – %s" % (number(min(f.values)), number(max(f.values))), floor,
-                   "%.1f %%" % (f.ratio * 100) if f.ratio is not None else "", f.aim_text())
-
-    def markdown(self):
-        lines = ["%s: %s  " % item for item in self.facts.items()] + [""]
-        rows = list(self.rows())
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        for i, row in enumerate(rows):
-            lines.append("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |")
-            if i == 0:
-                lines.append("|" + "|".join("-" * (width + 2) for width in widths) + "|")
-        return "\n".join(lines) + "\n"
-
-    def write(self, folder):
-        with open(os.path.join(folder, "bench.json"), "w") as file:
-            json.dump({"facts": self.facts, "figures": [f.as_json() for f in self.figures.values() if f.values]},
-                      file, indent=1)
-        with open(os.path.join(folder, "bench.md"), "w") as file:
-            file.write(self.markdown())
-
-
 def settle():
     """No run pays for what the one before it left to be written."""
     os.sync()
     time.sleep(0.05)
 
 
-# The bench -----------------------------------------------------------------
-
 class Bench:
     def __init__(self, build, quick, folder):
         self.build = build
         self.folder = folder
+        self.quick = quick
+        self.in_flight = IN_FLIGHT[:2] if quick else IN_FLIGHT  # 64 logins of pgbench take a busy machine long
         self.runs = 1 if quick else 5
         self.seconds = 0.5 if quick else 1.5
         self.pgbench_seconds = 1 if quick else 2
+        self.apply_seconds = 0.3 if quick else 1.0
+        self.floor_seconds = 0.3 if quick else 1.0
         self.long_ledger = 20000 if quick else 1000000
         self.report = Report()
         self.next_call = 1
@@ -221,7 +91,7 @@ class Bench:
         done = subprocess.run(
             [self.program("load"), str(read_fd), str(write_fd), mode, str(in_flight),
              str(int((seconds or self.seconds) * 1000)), str(KEYS), str(self.next_call)],
-            pass_fds=(read_fd, write_fd), stdout=subprocess.PIPE, text=True, timeout=120)
+            pass_fds=(read_fd, write_fd), stdout=subprocess.PIPE, text=True, timeout=SLOWEST_S)
         after = cpu_seconds(pids)
         if done.returncode != 0:
             raise Failed("load ended with %d\n%s" % (done.returncode, open(mcp.process.log_path).read()[-2000:]))
@@ -246,8 +116,7 @@ class Bench:
 
     def pgbench(self, server, script, in_flight):
         """On a busy machine 64 logins may take the whole time: then again."""
-        from postgres import PASSWORD, binary
-        for seconds in (self.pgbench_seconds, 4, 8):
+        for seconds in (self.pgbench_seconds, 4, 8, 30):
             done = subprocess.run(
                 [binary("pgbench"), "-n", "-M", "prepared", "-c", str(in_flight), "-j", "2", "-T", str(seconds), "-f",
                  script, "-h", "127.0.0.1", "-p", str(server.port), "-U", "reader", "shop"],
@@ -257,39 +126,58 @@ class Bench:
                 return float(found.group(1))
         raise AssertionError("pgbench says nothing: %s%s" % (done.stdout, done.stderr))
 
-    def reads(self, server, workspace, script):
-        """Reads and pgbench take turns, so that both meet the same machine."""
-        from_pg = server is not None
-        name = "reads" if from_pg else "reads, SQLite source"
+    def floor(self, program, mode, url, connections, seconds):
+        """The same on as many connections, without us: times a second."""
+        settle()
+        done = subprocess.run(
+            [self.program(program), mode, str(connections), str(KEYS), str(int(seconds * 1000))],
+            input=url, stdout=subprocess.PIPE, text=True, timeout=SLOWEST_S, check=True)
+        result = json.loads(done.stdout)
+        return result["calls"] / result["seconds"]
+
+    def read_floor(self, workspace, script):
+        """(name, function of the connections) or none."""
+        server = workspace.server
+        if workspace.engine == "postgres":
+            return "pgbench", lambda in_flight: self.pgbench(server, script, in_flight)
+        if workspace.engine == "mysql":
+            return "the same SELECT", lambda in_flight: self.floor(
+                "floor_my", "read", server.url("shop", "reader"), in_flight, self.floor_seconds)
+        return None, None
+
+    def reads(self, workspace, script):
+        """Reads and their floor take turns, so that both meet the same machine."""
+        is_first = workspace.engine == "postgres"
+        name = "reads" if is_first else "reads, %s source" % NAMES[workspace.engine]
+        floor_name, floor_of = self.read_floor(workspace, script)
         answered = 0
         with self.served(workspace) as mcp:
             answered += self.load(mcp, "read", 8, 0.2)["calls"]
-            for in_flight in IN_FLIGHT:
+            for in_flight in self.in_flight:
                 figure = self.report.figure(name + "/s", "/s", in_flight)
-                if from_pg:
-                    floor = Figure("pgbench", "/s", in_flight)
-                    figure.beside(floor, "pgbench")
-                    self.report.figure("pgbench, the same SELECT", "/s", in_flight).values = floor.values
+                if floor_of:
+                    floor = self.report.figure("%s, %s" % (floor_name, NAMES[workspace.engine]), "/s", in_flight)
+                    figure.beside(floor, floor_name)
                     if in_flight == 8:
                         figure.aim = ("ratio", ">=", 0.40)
                 for _ in range(self.runs):
-                    if from_pg:
-                        floor.values.append(self.pgbench(server, script, in_flight))
-                    if from_pg and in_flight < 64:
+                    if floor_of:
+                        floor.values.append(floor_of(in_flight))
+                    if is_first and in_flight < 64:
                         self.floor_sqlite("SQLite commits/s, rows by %d" % in_flight, in_flight, in_flight)
                     result = self.load(mcp, "read", in_flight)
-                    self.record(name, in_flight, result, per_program=from_pg)
+                    self.record(name, in_flight, result, per_program=is_first)
                     answered += result["calls"]
-            if from_pg:
+            if is_first:
                 self.report.figure("reads, CPU per call", "µs", 8).aim = ("value", "<=", 80)
-                self.memory(mcp, "memory after the reads")
+                self.memory(tree(mcp.process.pid), "memory after the reads")
             count = workspace.ledger("SELECT count(*) FROM events WHERE kind = 'read_recorded'")[0][0]
         if count != answered:
             raise Failed("%d reads were answered, %d are in the ledger" % (answered, count))
 
-    def memory(self, mcp, name):
+    def memory(self, pids, name):
         for _ in range(self.runs):
-            value = pss_kb(tree(mcp.process.pid))
+            value = pss_kb(pids)
             if value is None:
                 self.report.facts[name] = "not readable by this user"
                 return
@@ -302,7 +190,7 @@ class Bench:
         answered = 0
         with self.served(workspace) as mcp:
             answered += self.load(mcp, "propose", 8, 0.2)["calls"]
-            for in_flight in IN_FLIGHT:
+            for in_flight in self.in_flight:
                 figure = self.report.figure("proposals/s", "/s", in_flight)
                 figure.beside(self.report.figure("reads/s", "/s", in_flight), "reads")
                 figure.aim = ("ratio", ">=", 0.30)
@@ -320,7 +208,7 @@ class Bench:
         done = subprocess.run(
             [self.program("control_load"), workspace.store + ".run/control.sock", action, str(in_flight),
              str(int(seconds * 1000))],
-            input="".join("%s %s\n" % item for item in items), stdout=subprocess.PIPE, text=True, timeout=120)
+            input="".join("%s %s\n" % item for item in items), stdout=subprocess.PIPE, text=True, timeout=SLOWEST_S)
         after = cpu_seconds(pids)
         if done.returncode != 0:
             raise Failed("control_load ended with %d" % done.returncode)
@@ -330,32 +218,78 @@ class Bench:
         result["cpu"] = {name: after[name] - before[name] for name in after}
         return result
 
+    @contextlib.contextmanager
+    def writers(self, workspace, count):
+        """That many writerd at the ledger that serves, as pids."""
+        command = [os.path.join(workspace_module.BIN, "countersign-run"), "--store", workspace.store,
+                   "--config", workspace.config, "--roles", "writerd", *REDUCED]
+        with open(os.path.join(workspace.path, "writers.log"), "a") as log:
+            started = [subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                        cwd=workspace.path, env=workspace.env) for _ in range(count)]
+        try:
+            wait_for(lambda: len(processes(workspace.store, "writerd")) == count, SLOWEST_S, "%d writers" % count)
+            pids = {}
+            for process in started:
+                pids.update(tree(process.pid))
+            yield pids
+        finally:
+            for process in started:
+                process.terminate()
+            for process in started:
+                process.wait(SLOWEST_S)
+
+    def approve_enough(self, workspace, mcp, want):
+        """That many approved proposals, oldest first."""
+        pending = "SELECT proposal_id, proposal_hash FROM proposals WHERE state = 'pending_review' ORDER BY seq"
+        while len(workspace.ledger(pending)) < want:
+            self.load(mcp, "propose", 64, 0.3 if self.quick else 1.0)
+        batch = workspace.ledger(pending)[:want]
+        result = self.control(workspace, "decide", 64, batch, 60, tree(mcp.process.pid))
+        self.report.add("approvals/s", "/s", 64, result["calls"] / result["seconds"])
+        return batch
+
     def applies(self, workspace):
-        """One writer; every proposal is approved before the clock runs."""
-        pending = workspace.ledger("SELECT proposal_id, proposal_hash FROM proposals"
-                                   " WHERE state = 'pending_review' ORDER BY seq")
-        approved = []
-        commits = self.report.figure("SQLite commits/s, beside the applies", "/s")
-        with self.served(workspace, no_writer=False) as mcp:
-            pids = tree(mcp.process.pid)
-            for in_flight in IN_FLIGHT:
-                figure = self.report.figure("applies/s", "/s", in_flight)
-                figure.beside(commits, "SQLite commits")
-                for _ in range(self.runs):
-                    want = int((600 if in_flight == 1 else 2500) * self.seconds) - len(approved)
-                    if want > 0:
-                        batch, pending = pending[:want], pending[want:]
-                        result = self.control(workspace, "decide", 64, batch, 60, pids)
-                        self.report.add("approvals/s", "/s", 64, result["calls"] / result["seconds"])
-                        approved += batch
-                    if in_flight == 1:
-                        self.floor_sqlite(commits.name, None, 1)
-                    result = self.control(workspace, "apply", in_flight, approved, self.seconds, pids)
-                    if result["calls"] >= len(approved):
-                        raise Failed("too few proposals for %d applies in flight" % in_flight)
-                    approved = approved[result["calls"]:]
-                    self.record("applies", in_flight, result)
-            self.memory(mcp, "memory with a writer")
+        """One writer with one apply in flight, then as many writers as there may
+        be with work for all; every proposal is approved before the clock runs."""
+        is_file = workspace.engine == "sqlite"
+        todo = [(1, 1)] + [(count, 64) for count in WRITERS[:1 if is_file else None]]
+        if self.quick:
+            todo = todo[:1] + todo[-1:]
+        with self.served(workspace) as mcp:
+            for count, in_flight in todo:
+                name = "applies, %s, %d writerd" % (NAMES[workspace.engine], count)
+                floor = self.report.figure("%s, %s, %d connections" % (
+                    "bare commits" if is_file else "the same transaction", NAMES[workspace.engine], count), "/s",
+                    in_flight if is_file else None)
+                figure = self.report.figure(name + "/s", "/s", in_flight)
+                figure.beside(floor, "bare commits" if is_file else "same transaction")
+                if not is_file:
+                    figure.aim = ("ratio", ">=", 0.60)
+                with self.writers(workspace, count) as pids:
+                    pids.update(tree(mcp.process.pid))
+                    if not self.quick or (count, in_flight) == todo[0]:
+                        self.apply_once(workspace, mcp, pids, in_flight, name, None)
+                    for _ in range(self.runs):
+                        self.apply_once(workspace, mcp, pids, in_flight, name, floor)
+                    if count == 1 and in_flight == 64 and workspace.engine == "postgres":
+                        self.memory(pids, "memory with a writer")
+
+    def apply_once(self, workspace, mcp, pids, in_flight, name, floor):
+        """One run; without a floor it only warms up, and makes the receipt table."""
+        seconds = self.apply_seconds if floor else 0.2
+        approved = self.approve_enough(workspace, mcp, int((1000 if self.quick else 4000) * seconds) + 64)
+        if floor and workspace.engine == "sqlite":
+            self.floor_sqlite(floor.name, floor.in_flight, 1)
+        elif floor:
+            program = "floor_pg" if workspace.engine == "postgres" else "floor_my"
+            connections = int(re.search(r"(\d+) connections", floor.name).group(1))
+            floor.values.append(self.floor(
+                program, "apply", workspace.server.url("shop"), connections, self.floor_seconds))
+        result = self.control(workspace, "apply", in_flight, approved, seconds, pids)
+        if result["calls"] >= len(approved) and not self.quick:
+            raise Failed("too few proposals for %d applies in flight" % in_flight)
+        if floor:
+            self.record(name, in_flight, result)
 
     def floor_sqlite(self, name, in_flight, group):
         """Bare commits of rows as large as ours, on the same file system."""
@@ -408,7 +342,7 @@ class Bench:
             self.load(mcp, "read", 8, 0.2)
             for _ in range(self.runs):
                 self.record(name, 8, self.load(mcp, "read", 8))
-            self.memory(mcp, "memory after %d reads" % count)
+            self.memory(tree(mcp.process.pid), "memory after %d reads" % count)
         self.report.figure(name + "/s", "/s", 8).beside(self.report.figure("reads/s", "/s", 8), "reads, short ledger")
         began = time.monotonic()
         workspace.json("ledger", "verify")
@@ -431,36 +365,46 @@ def write_script(folder):
     return path
 
 
-def facts(report, server):
+def facts(report, servers):
     with open("/proc/cpuinfo") as file:
         model = re.search(r"^model name\s*:\s*(.*)$", file.read(), re.M)
     report.facts.update({
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": "%d × %s" % (os.cpu_count(), model.group(1) if model else platform.machine()),
         "kernel": platform.release(),
-        "PostgreSQL": server.sql("shop", "SHOW server_version")[0][0],
+        "PostgreSQL": servers["postgres"].sql("shop", "SHOW server_version")[0][0],
+        "MariaDB": servers["mysql"].sql("shop", "SELECT version()")[0][0],
         "SQLite": sqlite3.sqlite_version,
         "load before": "%.2f %.2f %.2f" % os.getloadavg(),
     })
 
 
-def measure(bench, workspaces, server):
+def measure(bench, workspaces, servers, parts):
     def workspace(engine):
-        w = workspaces.enter_context(contextlib.closing(
-            Workspace(engine, postgres=server if engine == "postgres" else None)))
-        return w
+        value = contract(engine)
+        value["sources"]["shop"]["statement_timeout_ms"] = 60000  # nothing fails because it is slow
+        w = Workspace(engine, config=value, server=servers.get(engine))
+        w.tampered = True  # do not look at each of its many documents again
+        return workspaces.enter_context(contextlib.closing(w))
 
     report = bench.report
-    script = write_script(bench.folder)
     shop = workspace("postgres")
-    bench.reads(server, shop, script)
-    report.facts["bytes of one recorded read"] = str(average_row(shop))
-    bench.reads(None, workspace("sqlite"), None)
+    if "reads" in parts:
+        script = write_script(bench.folder)
+        bench.reads(shop, script)
+        report.facts["bytes of one recorded read"] = str(average_row(shop))
+        bench.reads(workspace("mysql"), None)
+        bench.reads(workspace("sqlite"), None)
     book = workspace("postgres")
-    bench.proposals(book)
-    bench.applies(book)
-    bench.start(shop, "start to tools/list")
-    bench.long_ledger_of(workspace("postgres"))
+    if "proposals" in parts:
+        bench.proposals(book)
+    if "applies" in parts:
+        for w in (book, workspace("mysql"), workspace("sqlite")):
+            bench.applies(w)
+    if "start" in parts:
+        bench.start(shop, "start to tools/list")
+    if "long" in parts:
+        bench.long_ledger_of(workspace("postgres"))
     report.facts["load after"] = "%.2f %.2f %.2f" % os.getloadavg()
 
 
@@ -468,22 +412,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", help="the build to measure, e.g. build/release")
     parser.add_argument("--quick", action="store_true", help="one short run of everything; the figures mean little")
+    parser.add_argument("--only", choices=PARTS, action="append", help="leave the other parts out")
     parser.add_argument("--out", default=os.path.join(ROOT, "build"), help="folder of bench.json and bench.md")
     options = parser.parse_args()
     build = os.path.abspath(options.build)
-    os.environ["CS_BIN"] = os.path.join(build, "bin")
-    global Workspace
-    import workspace
-    from postgres import Postgres
-    Workspace = workspace.Workspace
-    workspace.ROWS = [("INV-%d" % i, "acme", "open", 5500, None, "2026-06-20T14:31:08Z") for i in range(KEYS)]
+    workspace_module.BIN = os.path.join(build, "bin")
+    workspace_module.ROWS = [("INV-%d" % i, "acme", "open", 5500, None, "2026-06-20T14:31:08Z") for i in range(KEYS)]
     folder = tempfile.mkdtemp(prefix="countersign-bench-")
     bench = Bench(build, options.quick, folder)
     try:
         with contextlib.ExitStack() as workspaces:
-            server = workspaces.enter_context(contextlib.closing(Postgres(["max_connections=100"])))
-            facts(bench.report, server)
-            measure(bench, workspaces, server)
+            servers = {"postgres": Postgres(["max_connections=100"]), "mysql": Mariadb(MARIADB_SETTINGS)}
+            for server in servers.values():
+                workspaces.enter_context(contextlib.closing(server))
+            facts(bench.report, servers)
+            measure(bench, workspaces, servers, options.only or PARTS)
     except Failed as e:
         print("bench: %s" % e, file=sys.stderr)
         return 1

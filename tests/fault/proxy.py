@@ -1,6 +1,7 @@
 """A TCP proxy that counts the messages of a database's protocol in both
-directions, and does something at the N-th one: close before it, close after
-it, let nothing through any more, or hold it until its sender has given up."""
+directions, and does something at the N-th one: close before it, in the middle
+of it or after it, let nothing through any more, or hold it until its sender has
+given up."""
 import contextlib
 import select
 import socket
@@ -99,6 +100,9 @@ class Link(threading.Thread):
         direction.forwarded(message, other)
         action = self.proxy.count(up, message)
         if action == "before" or self.silent:
+            return False
+        if action == "within":
+            to.sendall(message[:len(message) // 2])
             return False
         if action == "silence":
             self.silent = True

@@ -163,8 +163,9 @@ class ThroughProxy:
         self.count(True)  # The first of all also makes the receipt table.
         points = []
         for fresh in (True, False):
-            total = len(self.count(fresh))
-            points += [(n, action, fresh) for n in range(1, total + 1) for action in ("before", "after")]
+            log = self.count(fresh)
+            points += [(n, action, fresh) for n, (up, _) in enumerate(log, 1)
+                       for action in (("before", "within", "after") if up else ("before", "after"))]
         self.assertGreaterEqual(len(points), 300)
         # Not more than CI has time for, but of every part of it.
         step = max(1, len(points) // CUTS)
@@ -189,8 +190,12 @@ class ThroughProxy:
         return next(n for n, (up, message) in enumerate(log, 1) if up and b"COMMIT" in message)
 
     def update_in(self, log):
-        """Of the one that has the UPDATE in it."""
-        return next(n for n, (up, message) in enumerate(log, 1) if up and self.update in message)
+        """Of the one that has the UPDATE's values; its text was sent when it was prepared."""
+        return next(n for n, (up, message) in enumerate(log, 1) if up and b"approved support waiver" in message)
+
+    def answer_in(self, log, asked):
+        """Of the first one that comes back after it."""
+        return next(n for n, (up, _) in enumerate(log, 1) if n > asked and not up)
 
     def die_at(self, point, die, case):
         """Apply, apply again while it is down, start it, compare, settle."""
@@ -221,7 +226,8 @@ class ThroughProxy:
         log = self.count(False)
         commit, update = self.commit_in(log), self.update_in(log)
         self.seen = []
-        ways = [(point, die) for point in (1, update, update + 5, commit, commit + 1, len(log)) for die in self.deaths()]
+        points = (1, update, update + 5, self.answer_in(log, update), commit, commit + 1, len(log))
+        ways = [(point, die) for point in points for die in self.deaths()]
         for case, (point, die) in zip(self.approved(len(ways)), ways):
             with self.subTest(point=point, die=die):
                 self.die_at(point, die, case)
@@ -232,7 +238,6 @@ class ThroughProxy:
 class OnPostgres(ThroughProxy, unittest.TestCase):
     engine, make, direction = "postgres", Postgres, PostgresDirection
     patience_ms, parameters, silences = 500, "?connect_timeout=2", 40
-    update = b'UPDATE "public"."invoices"'
 
     def deaths(self):
         return self.stop_at_once, self.kill_postmaster, self.kill_backend
@@ -263,7 +268,6 @@ class OnPostgres(ThroughProxy, unittest.TestCase):
 class OnMariadb(ThroughProxy, unittest.TestCase):
     engine, direction = "mysql", MariadbDirection
     patience_ms, parameters, silences = 1000, "?connect_timeout=2", 10
-    update = b"UPDATE `shop`.`invoices`"
 
     @staticmethod
     def make():

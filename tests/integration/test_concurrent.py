@@ -2,8 +2,11 @@
 
 The version column moves with each update (a trigger), as a contract needs it."""
 import concurrent.futures
+import contextlib
+import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import unittest
@@ -11,6 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from mariadb import Mariadb  # noqa: E402
 from postgres import Postgres, wait_for  # noqa: E402
+from wire import Peer, text, u32  # noqa: E402
 from workspace import BIN, REDUCED, Workspace, processes  # noqa: E402
 
 ROW = "INV-3001"
@@ -94,6 +98,35 @@ class Concurrent:
         self.assertEqual({i for i, s in states.items() if s == "applied"}, {winner})
         self.assertEqual(set(states.values()), {"applied", "conflict"})
         self.assertTrue(self.w.json("ledger", "verify")["ok"])
+
+    def test_a_writer_that_is_told_to_stop_takes_no_job_with_it(self):
+        """It finishes the one that it was given meanwhile; the others are there for the next one."""
+        self.writers(1)
+        writer, = processes(self.w.store, "writerd")
+        identifiers = self.approve(["number %d" % i for i in range(6)])
+        os.kill(writer, signal.SIGSTOP)
+        with open(self.w.config, "rb") as file:
+            digest = hashlib.sha256(file.read()).digest()
+        # Asked for without `countersign apply`, which brings a writer of its own.
+        peers = [Peer(self.w.store, "control", digest=digest) for _ in identifiers]
+        with concurrent.futures.ThreadPoolExecutor(len(identifiers)) as pool, contextlib.ExitStack() as open_peers:
+            for peer in peers:
+                peer.socket.settimeout(60)
+                open_peers.callback(peer.close)
+            asked = [pool.submit(p.request, "APPLY", text(i) + b"\0" + u32(45000)) for p, i in zip(peers, identifiers)]
+            released = "SELECT count(*) FROM jobs WHERE state IN ('released', 'leased')"
+            # They are on disk with the next answer, whomever it is for.
+            wait_for(lambda: self.mcp.read(ROW)["ok"] and self.w.ledger(released)[0][0] == len(identifiers), 20,
+                     "the jobs to wait")
+            os.kill(writer, signal.SIGTERM)
+            os.kill(writer, signal.SIGCONT)
+            wait_for(lambda: not os.path.exists("/proc/%d" % writer), 20, "the writer to end")
+            self.assertEqual(self.w.ledger("SELECT state, count(*) FROM jobs GROUP BY state ORDER BY state"),
+                             [("released", len(identifiers) - 1), ("reported", 1)])
+            self.writers(1)
+            receipts = [json.loads(a.result()[1][5:]) for a in asked]
+        self.assertEqual(sorted(r["status"] for r in receipts), ["applied"] + ["conflict"] * 5)
+        self.assertEqual(self.effects(), 1)
 
     def test_the_application_writes_at_the_same_time(self):
         """Whoever comes second does not overwrite what the first one wrote."""
