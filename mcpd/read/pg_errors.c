@@ -42,9 +42,12 @@ pg_error_needs_new_session(const char *sqlstate)
 	if (sqlstate == NULL) {
 		return true;
 	}
-	/* A cached plan whose result type changed; a statement that is gone;
-	 * an idle session that the server ended. */
+	/* A cached plan whose result type changed; a statement that is gone, or
+	 * that was prepared for the type a column had before; an idle session
+	 * that the server ended. */
 	return strcmp(sqlstate, "0A000") == 0 ||
 	       strcmp(sqlstate, "26000") == 0 ||
+	       strcmp(sqlstate, "42883") == 0 ||
+	       strcmp(sqlstate, "42804") == 0 ||
 	       strncmp(sqlstate, "57P", 3) == 0;
 }

@@ -302,6 +302,18 @@ class Probe(OnServer):
             w.sql(self.on.revoke("DELETE", "invoices"))
             wait_for(lambda: mcp.envelope("shop.read", key="INV-3001")["ok"], 10, "the probe to find it mended")
 
+    def test_key_column_that_gets_another_type_is_read_again(self):
+        w = self.reading()
+        kind = ("ALTER TABLE invoices ALTER id TYPE fancy USING id::fancy" if self.engine == "postgres"
+                else "ALTER TABLE invoices MODIFY id ENUM('INV-3001', 'INV-3002', 'INV-9001')")
+        with w.client() as mcp:
+            self.assertTrue(mcp.envelope("shop.read", key="INV-3001")["ok"])
+            if self.engine == "postgres":
+                w.sql("CREATE TYPE fancy AS ENUM ('INV-3001', 'INV-3002', 'INV-9001')")
+                self.addCleanup(w.server.sql, "shop", "DROP TABLE invoices", "DROP TYPE fancy")
+            w.sql(kind)
+            wait_for(lambda: mcp.envelope("shop.read", key="INV-3001")["ok"], 10, "the read to be prepared again")
+
     def test_table_that_is_missing_is_refused(self):
         w = self.reading(table="other")
         self.refused(w, "TABLE_MISSING", [
