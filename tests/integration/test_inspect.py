@@ -243,6 +243,17 @@ class OnSqlite(Case):
         self.assertEqual(tables(document)["broken"]["columns"], [])
         self.assertTrue(any("broken" in w for w in document["warnings"]))
 
+    def test_a_schema_larger_than_one_document_is_passed_on_listed_and_used(self):
+        with sqlite3.connect(self.file) as db:
+            for i in range(250):
+                db.execute("CREATE TABLE t%d (id TEXT PRIMARY KEY, tenant_id TEXT, %s)" % (
+                    i, ", ".join("c%d TEXT" % k for k in range(15))))
+        db.close()
+        self.assertIn("t249", tables(self.inspect()))
+        self.assertIn("- main.t249 (table)", self.new.run("inspect", "--from-env", "U").stdout)
+        self.new.run("init", "--from-env", "U", "--table", "t249", "--mode", "read_only")
+        self.assertEqual(self.new.contract()["capabilities"][0]["target"]["table"], "t249")
+
     def test_the_file_is_neither_made_nor_changed(self):
         with open(self.file, "rb") as file:
             before = file.read()

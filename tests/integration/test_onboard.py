@@ -27,6 +27,7 @@ ANSWERS = {"mode": "review", "engine": "sqlite", "table": "invoices", "schema": 
            "patch_bounds": ["late_fee_cents=0:5000"], "read_tool": "billing.inspect_invoice",
            "proposal_tool": "billing.propose_late_fee", "object_name": " ", "approval_role": "billing_lead",
            "tenant_env": "THE_TENANT"}
+SELECTION = json.load(open(os.path.join(ROOT, "schemas/onboarding-selection.v1.schema.json")))
 SCHEMA = json.load(open(os.path.join(ROOT, "schemas/contract.schema.json")))
 
 
@@ -244,6 +245,7 @@ class ByDocument(Case):
         return result
 
     def test_a_spec_becomes_a_contract_without_a_database(self):
+        jsonschema.validate(SPEC, SELECTION)
         self.document("--spec", SPEC)
         value = self.valid()
         read, proposal = value["capabilities"]
@@ -349,6 +351,7 @@ class Recipes(Case):
                 self.assertEqual([c["name"] for c in value["capabilities"]], recipe["semantic_tools"])
                 for arg, facts in whole["spec"]["patch_args"].items():
                     self.assertLessEqual(facts.items(), value["capabilities"][1]["args"][arg].items())
+                jsonschema.validate(whole["spec"], SELECTION)
                 self.new.run("recipes", "init", recipe["id"], "--force", "--mode", "read_only")
                 self.assertEqual([c["name"] for c in self.valid()["capabilities"]], recipe["semantic_tools"][:1])
 

@@ -59,7 +59,7 @@ check_cet() {
 }
 
 for program in mcpd ledgerd writerd countersign \
-    countersign-run; do
+    countersign-inspect countersign-run; do
 	if [ -e "$bindir/$program" ]; then
 		check "$bindir/$program"
 	else
