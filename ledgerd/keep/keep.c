@@ -70,6 +70,21 @@ vacuum(struct ledger *l, struct err *e)
 	return rc;
 }
 
+/* Who would have to wait: clients' servers, and writers at work. One that only
+ * waits for a job does not notice. */
+static unsigned
+busy_others(const struct ledger *l)
+{
+	const struct conn *c;
+	unsigned count = 0;
+
+	TAILQ_FOREACH (c, &l->conns, link) {
+		count += c->role == ROLE_MCPD ||
+			 (c->role == ROLE_WRITER && c->leased_seq != 0);
+	}
+	return count;
+}
+
 static void
 do_vacuum(struct conn *c, uint32_t id, const struct msg_keep *m)
 {
@@ -78,14 +93,15 @@ do_vacuum(struct conn *c, uint32_t id, const struct msg_keep *m)
 	struct json_out j;
 	struct err e = {0};
 	int64_t before = file_bytes(l);
+	unsigned others = busy_others(l);
 	int rc = 0;
 
-	if (l->conn_count > 1 && !m->forced) {
+	if (others > 0 && !m->forced) {
 		rc = err_set(&e, CS_E_STATE, "STORE_BUSY",
 		    "Local store appears active for %u other connection(s). "
 		    "Refusing store vacuum, which nobody is served during; "
 		    "--force does it nevertheless. Nothing was changed",
-		    l->conn_count - 1);
+		    others);
 	}
 	/* What this turn has written must be down first. */
 	if (rc == 0) {
