@@ -134,7 +134,7 @@ class Documents(unittest.TestCase):
         documented = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", text))
         used = set()
         for folder in ("common/base", "common/crypto", "common/db", "common/proc", "proto", "mcpd", "ledgerd",
-                       "writerd", "inspect", "cli"):
+                       "writerd", "http", "inspect", "cli"):
             for path in glob.glob(os.path.join(ROOT, folder, "**/*.c"), recursive=True):
                 used |= set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"', read(path)))
         for name in ("load.c", "rules.c", "rules_patch.c", "rules_secret.c"):
