@@ -7,6 +7,7 @@ extern const struct command onboard_commands[];
 extern const struct command serve_commands[];
 extern const struct command check_commands[];
 extern const struct command ledger_commands[];
+extern const struct command client_commands[];
 extern const struct command audit_commands[];
 extern const struct command help_commands[];
 
@@ -15,6 +16,7 @@ const struct command *const command_tables[] = {
     serve_commands,
     check_commands,
     ledger_commands,
+    client_commands,
     audit_commands,
     help_commands,
     NULL,

@@ -132,6 +132,10 @@ def foreign_tools():
                                     "env": {"TOKEN": "t", "U": "${V}"}, "tools": [{"name": "n"}]}},
                "servers": {"y": {"url": "https://h", "headers": {"Authorization": "Bearer t"}}}}
     yield "fuzz_audit", "servers", json.dumps(servers).encode()
+    for i, text in enumerate((
+            '{\n  // servers\n  "servers": {\n    "a": {"command": "x"}, // last\n  },\n}\n', '{"servers":{"x":1,"y":2}}',
+            '{"inputs": [1,], /* , */ }', '{ "servers": { /* none */ } }', '{"servers":[]}', "\t{}\r\n")):
+        yield "fuzz_client_edit", str(i), text.encode()
     yield "fuzz_audit", "jsonc", b'\xef\xbb\xbf{ // c\n "servers": { /* , */ "a": {"command": "x",}, }, }\n'
 
 
