@@ -73,6 +73,7 @@ static const struct filter event_filters[] = {
     {"actor", "actor = ?1", VALUE_TEXT},
     {"tenant", "tenant = ?1", VALUE_TEXT},
     {"after", "event_id > ?1", VALUE_NUMBER},
+    {"upto", "event_id <= ?1", VALUE_NUMBER},
     {"from", "at_us >= ?1", VALUE_TIME},
     {"to", "at_us <= ?1", VALUE_TIME},
     {NULL, NULL, VALUE_TEXT},

@@ -140,7 +140,7 @@ class Documents(unittest.TestCase):
         for name in ("load.c", "rules.c", "rules_patch.c", "rules_secret.c"):
             used |= set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"',
                                    read(os.path.join(ROOT, "common/contract", name))))
-        names = {c for c in used if re.match(r"(APP_[A-Z]+|SYNAPSOR|COUNTERSIGN|CREDENTIALS|LISTEN_(PID|FDS|FDNAMES)$|DATABASE_URL$)", c)}
+        names = {c for c in used if re.match(r"(APP_[A-Z]+|SYNAPSOR|COUNTERSIGN|CREDENTIALS|LISTEN_(PID|FDS|FDNAMES)$|DATABASE_URL$|XDG_CONFIG_HOME$)", c)}
         self.assertEqual(sorted(used - names - documented), [], "give each a row in docs/operations.md (audit rules: docs/audit.md)")
 
     def test_man_pages_have_no_warnings_and_every_flag(self):
