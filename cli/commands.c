@@ -9,6 +9,7 @@ extern const struct command check_commands[];
 extern const struct command ledger_commands[];
 extern const struct command client_commands[];
 extern const struct command audit_commands[];
+extern const struct command demo_commands[];
 extern const struct command help_commands[];
 
 const struct command *const command_tables[] = {
@@ -18,6 +19,7 @@ const struct command *const command_tables[] = {
     ledger_commands,
     client_commands,
     audit_commands,
+    demo_commands,
     help_commands,
     NULL,
 };

@@ -27,7 +27,7 @@ cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
 	--inline-suppr --suppress=missingIncludeSystem \
 	--suppress=uninitvar --suppress=syntaxError \
 	--suppress=internalAstError -D__linux__ -D__x86_64__ \
-	-D_GNU_SOURCE -DCS_VERSION='"x"' -DCS_LIBEXECDIR='"x"' -I. \
+	-D_GNU_SOURCE -DCS_VERSION='"x"' -DCS_LIBEXECDIR='"x"' -DCS_DATADIR='"x"' -I. \
 	-j "$(nproc)" common proto mcpd ledgerd writerd http jwks inspect cli >$report/cppcheck 2>&1
 status=$?
 say "cppcheck" $status
