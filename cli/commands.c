@@ -10,6 +10,7 @@ extern const struct command ledger_commands[];
 extern const struct command client_commands[];
 extern const struct command audit_commands[];
 extern const struct command demo_commands[];
+extern const struct command shadow_commands[];
 extern const struct command benchmark_commands[];
 extern const struct command help_commands[];
 
@@ -21,6 +22,7 @@ const struct command *const command_tables[] = {
     client_commands,
     audit_commands,
     demo_commands,
+    shadow_commands,
     benchmark_commands,
     help_commands,
     NULL,

@@ -51,6 +51,10 @@ static const struct filter proposal_filters[] = {
     {"object-id", "object_id = ?1", VALUE_TEXT},
     {"state", "state = ?1", VALUE_TEXT},
     {"source", "source_id = ?1", VALUE_TEXT},
+    {"mode",
+	"iif(json_valid(CAST(change_set AS TEXT)),"
+	" json_extract(CAST(change_set AS TEXT), '$.mode'), '') = ?1",
+	VALUE_TEXT},
     {"table",
 	"(source_schema || '.' || source_table = ?1 OR source_table = ?1)",
 	VALUE_TEXT},

@@ -23,7 +23,7 @@ frames = {
 SENDERS = {
     "mcpd": ["PING", "READ", "PROPOSE", "REFUSE", "RESOURCE", "STATUS", "WITHDRAW"],
     "writer": ["PING", "CLAIM", "REPORT", "APPLYING", "OBSERVED"],
-    "control": ["PING", "QUERY", "SHOW", "DECIDE", "APPLY", "INSPECT", "RESOLVE", "KEEP"],
+    "control": ["PING", "QUERY", "SHOW", "DECIDE", "APPLY", "INSPECT", "RESOLVE", "KEEP", "SHADOW"],
     "ledger": ["FAILURE", "PONG", "DOCUMENT", "RECORDED", "PROPOSED", "JOB", "IDLE"],
 }
 
