@@ -189,7 +189,8 @@ child_clear(struct child *c)
 int
 child_explain(const struct child *c, int code, struct err *e)
 {
-	size_t end = c->errors.len, start;
+	size_t end = c->errors.len;
+	size_t start;
 	const char *text = c->errors.data;
 
 	while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == ' ')) {

@@ -68,7 +68,8 @@ open_answer(
 	const char *end = memchr(text.ptr, '\n', text.len);
 	struct span head = {
 	    text.ptr, end == NULL ? 0 : (size_t)(end - text.ptr)};
-	struct span code, message;
+	struct span code;
+	struct span message;
 	int64_t status = 0;
 
 	if (json_scan(&out->doc, head, a, e) != 0) {

@@ -2,6 +2,12 @@
 
 #include <stdint.h>
 
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void
 blank(char *text, size_t from, size_t to)
 {
@@ -69,7 +75,7 @@ jsonc_blank(char *text, size_t len)
 		}
 		if (text[i] == ',') {
 			comma = i;
-		} else if (memchr(" \t\r\n", text[i], 4) == NULL) {
+		} else if (!is_blank(text[i])) {
 			comma = SIZE_MAX;
 		}
 		i = text[i] == '"' ? skip_string(text, i, len) : i + 1;

@@ -63,7 +63,8 @@ read_headers(struct exchange *x, const struct json_doc *d, struct arena *a)
 	headers = arena_array(a, d->nodes[list].count + 1, sizeof(*headers));
 	at = list + 1;
 	for (uint32_t i = 0; i < d->nodes[list].count; i++) {
-		struct span name, value;
+		struct span name;
+		struct span value;
 		if (d->nodes[at].type != JSON_ARRAY ||
 		    d->nodes[at].count != 2 ||
 		    d->nodes[at + 1].type != JSON_STRING ||
@@ -121,7 +122,8 @@ static void
 put_header(struct json_out *j, struct span line)
 {
 	const char *colon = memchr(line.ptr, ':', line.len);
-	struct span name, value;
+	struct span name;
+	struct span value;
 
 	if (colon == NULL || !utf8_is_valid(line) ||
 	    memchr(line.ptr, 0, line.len) != NULL) {

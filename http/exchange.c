@@ -49,7 +49,8 @@ static size_t
 on_header(char *data, size_t size, size_t count, void *arg)
 {
 	struct sink *s = arg;
-	size_t len = size * count, kept = len;
+	size_t len = size * count;
+	size_t kept = len;
 
 	if (len >= 5 && strncmp(data, "HTTP/", 5) == 0) {
 		buf_reset(s->out);

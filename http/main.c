@@ -39,13 +39,15 @@ harden(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	// NOLINTNEXTLINE(concurrency-mt-unsafe): nothing else runs yet
 	(void)clearenv();
 }
 
 int
 main(int argc, char **argv)
 {
-	struct buf text = BUF_INIT, out = BUF_INIT;
+	struct buf text = BUF_INIT;
+	struct buf out = BUF_INIT;
 	struct exchange_answer answer = {0};
 	struct exchange x;
 	struct err e = {0};

@@ -124,7 +124,8 @@ bool
 target_parse(const char *url, struct target *t)
 {
 	CURLU *u = curl_url();
-	char host[TARGET_HOST_MAX], scheme[8];
+	char host[TARGET_HOST_MAX];
+	char scheme[8];
 	enum address_kind kind = ADDRESS_PUBLIC;
 	bool ok =
 	    u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&

@@ -203,21 +203,29 @@ pair_at(struct span name, size_t at, const char *one, const char *two)
 	return len > 0 && (end == name.len || is_separator(name.ptr[end]));
 }
 
+/* A verb and what is committed, from this place on. */
+static bool
+commit_at(struct span name, size_t i)
+{
+	for (size_t v = 0; commit_phrases[v].first != NULL; v++) {
+		for (size_t n = 0; committed[n] != NULL; n++) {
+			const char *verb = commit_phrases[v].first;
+			if (pair_at(name, i, verb, committed[n]) ||
+			    pair_at(name, i, committed[n], verb)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 static bool
 names_commit(struct span name)
 {
 	for (size_t i = 0; i < name.len; i++) {
-		if (i > 0 && !is_separator(name.ptr[i - 1])) {
-			continue;
-		}
-		for (size_t v = 0; commit_phrases[v].first != NULL; v++) {
-			for (size_t n = 0; committed[n] != NULL; n++) {
-				const char *verb = commit_phrases[v].first;
-				if (pair_at(name, i, verb, committed[n]) ||
-				    pair_at(name, i, committed[n], verb)) {
-					return true;
-				}
-			}
+		bool begins = i == 0 || is_separator(name.ptr[i - 1]);
+		if (begins && commit_at(name, i)) {
+			return true;
 		}
 	}
 	return false;

@@ -119,6 +119,21 @@ is_one_of(struct span word, const char *const *list)
 	return false;
 }
 
+/* A map of schemas; that of the properties also has their names. */
+static void
+push_map(struct walk *w, struct audit_tool *t, uint32_t map, unsigned depth,
+    bool has_fields, struct arena *a)
+{
+	const struct json_node *n = t->doc->nodes;
+
+	for (uint32_t i = map + 1; i < n[map].next; i = n[i + 1].next) {
+		if (has_fields) {
+			add_field(t, json_string(t->doc, i, a), a);
+		}
+		push(w, (struct step){i + 1, depth, NULL});
+	}
+}
+
 /* The members of one schema that lead to further schemas. */
 static void
 push_schemas(
@@ -147,15 +162,8 @@ push_schemas(
 				push(w, (struct step){i, s.depth + 1, NULL});
 			}
 		} else if (is_map) {
-			for (uint32_t i = value + 1; i < n[value].next;
-			     i = n[i + 1].next) {
-				if (span_is(key, "properties")) {
-					add_field(
-					    t, json_string(t->doc, i, a), a);
-				}
-				push(
-				    w, (struct step){i + 1, s.depth + 1, NULL});
-			}
+			push_map(w, t, value, s.depth + 1,
+			    span_is(key, "properties"), a);
 		}
 	}
 }
@@ -263,7 +271,8 @@ visit(struct audit *a, struct walk *w, const struct json_doc *doc,
     struct step s, struct err *e)
 {
 	const struct json_node *n = doc->nodes;
-	uint32_t name, index = 0;
+	uint32_t name;
+	uint32_t index = 0;
 
 	if (n[s.node].type == JSON_ARRAY) {
 		for (uint32_t i = s.node + 1; i < n[s.node].next;

@@ -90,7 +90,8 @@ cmd_audit(const struct args *a, struct err *e)
 	struct target target;
 	const struct form *form = NULL;
 	struct buf out = BUF_INIT;
-	size_t limit = 0, bad = 0;
+	size_t limit = 0;
+	size_t bad = 0;
 	int rc = choose_form(a, &form, e);
 
 	if (rc == 0 && (rc = choose_limit(a, &limit, e)) == 0 &&

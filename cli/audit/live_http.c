@@ -91,7 +91,8 @@ post(struct talk *t, const struct buf *message, const char *method,
 	    .max_bytes = ANSWER_MAX};
 	struct http_response r = {0};
 	struct arena *a = t->audit->arena;
-	struct span kind, session;
+	struct span kind;
+	struct span session;
 	int rc;
 
 	prepare(&q, t, method);

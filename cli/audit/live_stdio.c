@@ -93,7 +93,8 @@ static void
 pass(struct live_command *c, const char *name, struct arena *a)
 {
 	const char *value = secure_getenv(name);
-	size_t len = strlen(name), i = 0;
+	size_t len = strlen(name);
+	size_t i = 0;
 
 	for (; c->env[i] != NULL; i++) {
 		if (strncmp(c->env[i], name, len) == 0 &&
@@ -150,7 +151,8 @@ become(const struct live_command *c, const int in[2], const int out[2])
 static int
 start(struct server *s, const struct live_command *c, struct err *e)
 {
-	int in[2] = {-1, -1}, out[2] = {-1, -1};
+	int in[2] = {-1, -1};
+	int out[2] = {-1, -1};
 
 	if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 ||
 	    (s->pid = fork()) < 0) {

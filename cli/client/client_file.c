@@ -172,7 +172,8 @@ int
 client_file_write(const struct snippet *s, const char *path, bool yes,
     struct arena *a, struct err *e)
 {
-	struct buf entry = BUF_INIT, made = BUF_INIT;
+	struct buf entry = BUF_INIT;
+	struct buf made = BUF_INIT;
 	struct edit_place p = place_of(s);
 	struct state now;
 	int rc;
@@ -243,7 +244,9 @@ static bool
 is_our_edit(const struct state *before, const struct state *now,
     const struct edit_place *p)
 {
-	struct buf entry = BUF_INIT, plain = BUF_INIT, again = BUF_INIT;
+	struct buf entry = BUF_INIT;
+	struct buf plain = BUF_INIT;
+	struct buf again = BUF_INIT;
 	struct json_out j;
 	struct json_doc doc;
 	struct arena *a = arena_new();
@@ -293,7 +296,8 @@ client_file_undo(const struct snippet *s, const char *path, bool yes,
     struct arena *a, struct err *e)
 {
 	const char *backup = newest_backup(path, a);
-	struct state before = {false, 0600, BUF_INIT}, now = {0};
+	struct state before = {false, 0600, BUF_INIT};
+	struct state now = {0};
 	struct buf made = BUF_INIT;
 	bool gone = false;
 	int rc = look(&now, path, e);

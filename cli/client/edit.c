@@ -70,7 +70,8 @@ end_of(const struct page *g, uint32_t node)
 static struct span
 indent_of(const struct page *g, size_t at)
 {
-	size_t start = at, len = 0;
+	size_t start = at;
+	size_t len = 0;
 
 	while (start > 0 && g->text.ptr[start - 1] != '\n') {
 		start--;
@@ -122,11 +123,13 @@ static void
 insert_member(struct buf *out, const struct page *g, uint32_t object,
     const char *name, struct span entry)
 {
-	size_t brace = end_of(g, object) - 1, tail = brace;
+	size_t brace = end_of(g, object) - 1;
+	size_t tail = brace;
 	struct span outer = indent_of(g, brace);
 	struct span first = outer;
 	struct buf inner = BUF_INIT;
-	uint32_t count = g->doc.nodes[object].count, last = object + 1;
+	uint32_t count = g->doc.nodes[object].count;
+	uint32_t last = object + 1;
 
 	for (uint32_t i = 1; i < count; i++) {
 		last = g->doc.nodes[last + 1].next;
@@ -230,7 +233,8 @@ int
 edit_set(struct span text, const struct edit_place *p, struct span entry,
     struct buf *out, struct err *e)
 {
-	struct buf wrapped = BUF_INIT, made = BUF_INIT;
+	struct buf wrapped = BUF_INIT;
+	struct buf made = BUF_INIT;
 	struct page g = {0};
 	int rc = 0;
 
@@ -263,7 +267,8 @@ edit_set(struct span text, const struct edit_place *p, struct span entry,
 static void
 cut_of(const struct page *g, size_t *from, size_t *to)
 {
-	size_t behind = *to, before = *from;
+	size_t behind = *to;
+	size_t before = *from;
 
 	while (behind < g->text.len &&
 	       strchr(" \t\r\n", g->strict.ptr[behind]) != NULL) {

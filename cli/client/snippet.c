@@ -1,16 +1,16 @@
 #include "cli/client/snippet.h"
 
 static const struct client clients[] = {
-    {"generic", SHAPE_PLAIN, NULL, false, NULL, IN_NOTHING},
-    {"generic-stdio", SHAPE_PLAIN, NULL, false, NULL, IN_NOTHING},
-    {"claude-desktop", SHAPE_MAP, "mcpServers", false,
-	"Claude/claude_desktop_config.json", IN_CONFIG},
-    {"claude", SHAPE_MAP, "mcpServers", false,
-	"Claude/claude_desktop_config.json", IN_CONFIG},
-    {"claude-code", SHAPE_MAP, "mcpServers", true, ".mcp.json", IN_PROJECT},
-    {"cursor", SHAPE_MAP, "mcpServers", false, ".cursor/mcp.json", IN_HOME},
-    {"vscode", SHAPE_MAP, "servers", true, "Code/User/mcp.json", IN_CONFIG},
-    {"openai-agents", SHAPE_AGENTS, NULL, false, NULL, IN_NOTHING},
+    {"generic", NULL, NULL, SHAPE_PLAIN, IN_NOTHING, false},
+    {"generic-stdio", NULL, NULL, SHAPE_PLAIN, IN_NOTHING, false},
+    {"claude-desktop", "mcpServers", "Claude/claude_desktop_config.json",
+	SHAPE_MAP, IN_CONFIG, false},
+    {"claude", "mcpServers", "Claude/claude_desktop_config.json", SHAPE_MAP,
+	IN_CONFIG, false},
+    {"claude-code", "mcpServers", ".mcp.json", SHAPE_MAP, IN_PROJECT, true},
+    {"cursor", "mcpServers", ".cursor/mcp.json", SHAPE_MAP, IN_HOME, false},
+    {"vscode", "servers", "Code/User/mcp.json", SHAPE_MAP, IN_CONFIG, true},
+    {"openai-agents", NULL, NULL, SHAPE_AGENTS, IN_NOTHING, false},
 };
 
 static const char prompt[] =

@@ -18,16 +18,16 @@ enum client_shape {
 
 struct client {
 	const char *name;
-	enum client_shape shape;
-	const char *map;  /* member that holds the servers */
-	bool has_type;    /* "type": "stdio" */
+	const char *map;  /* member that holds the servers, or NULL */
 	const char *file; /* below the home or the working folder, or NULL */
+	enum client_shape shape;
 	enum {
 		IN_NOTHING,
 		IN_CONFIG, /* XDG_CONFIG_HOME */
 		IN_HOME,
 		IN_PROJECT
 	} base;
+	bool has_type; /* "type": "stdio" */
 };
 
 /* Everything that a snippet says. Texts are borrowed. */

@@ -60,7 +60,8 @@ find_script(
 static int
 become(const char *name, const char *const *words, struct err *e)
 {
-	char folder[PATH_MAX], script[PATH_MAX];
+	char folder[PATH_MAX];
+	char script[PATH_MAX];
 	const char *list[WORDS + 6] = {PYTHON, "-B", script};
 	union {
 		const char *const *read;
@@ -77,7 +78,7 @@ become(const char *name, const char *const *words, struct err *e)
 	}
 	list[count++] = "--bin";
 	list[count++] = folder;
-	for (size_t i = 0; words[i] != NULL && i < WORDS; i++) {
+	for (size_t i = 0; i < WORDS && words[i] != NULL; i++) {
 		list[count++] = words[i];
 	}
 	(void)execv(PYTHON, argv.argv);

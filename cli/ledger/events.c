@@ -137,7 +137,8 @@ static int
 page_open(struct feed *f, struct page *p, const struct args *a, struct err *e)
 {
 	struct span answer;
-	uint32_t list, at = 0;
+	uint32_t list;
+	uint32_t at = 0;
 	int rc = f->is_open ? 0 : control_open(&f->c, f->args, e);
 
 	*p = (struct page){0};
@@ -222,7 +223,8 @@ static int
 window(struct feed *f, struct page *p, int64_t end, struct err *e)
 {
 	struct args a = *f->args;
-	char from[24], to[24];
+	char from[24];
+	char to[24];
 
 	(void)snprintf(from, sizeof(from), "%lld", (long long)f->last);
 	(void)snprintf(to, sizeof(to), "%lld", (long long)end);

@@ -378,7 +378,9 @@ follow(struct feed *f, int64_t interval, int rc, struct err *e)
 static void
 print_json(const struct hook *h)
 {
-	struct buf out = BUF_INIT, list = BUF_INIT, pretty = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct buf list = BUF_INIT;
+	struct buf pretty = BUF_INIT;
 	struct json_out j;
 	struct json_doc doc;
 

@@ -214,7 +214,8 @@ put_column(struct comparison *c, enum side side, struct span column)
 static void
 compare_columns(struct comparison *c, struct arena *a)
 {
-	const struct json_node *agent = c->agent.nodes, *human = c->human.nodes;
+	const struct json_node *agent = c->agent.nodes;
+	const struct json_node *human = c->human.nodes;
 	uint32_t count =
 	    agent[c->agent_patch].count + human[c->human_patch].count;
 
@@ -415,11 +416,16 @@ int
 cmd_shadow_report(const struct args *a, struct err *e)
 {
 	struct control c = {.fd = -1};
-	struct view v = {0}, each = {0};
+	struct view v = {0};
+	struct view each = {0};
 	struct buf list = BUF_INIT;
-	struct json_out j, l;
-	size_t totals[VERDICTS] = {0}, all = 0;
-	uint32_t limit = 0, proposals, p;
+	struct json_out j;
+	struct json_out l;
+	size_t totals[VERDICTS] = {0};
+	size_t all = 0;
+	uint32_t limit = 0;
+	uint32_t proposals;
+	uint32_t p;
 	int rc = limit_of(a, ALL, &limit, e);
 
 	if (rc != 0 || (rc = control_open(&c, a, e)) != 0 ||
