@@ -58,7 +58,7 @@ check_cet() {
 	fi
 }
 
-for program in mcpd ledgerd writerd countersign \
+for program in mcpd ledgerd writerd countersign countersign-http \
     countersign-run; do
 	if [ -e "$bindir/$program" ]; then
 		check "$bindir/$program"
