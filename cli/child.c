@@ -50,13 +50,17 @@ become(const struct child *c, const struct pipes *p)
 	union {
 		const char *const *read;
 		char *const *argv;
-	} words = {.read = c->words};
+	} words = {.read = c->words}, env = {.read = c->env};
 
 	if (dup2(p->in[0], STDIN_FILENO) >= 0 &&
 	    dup2(p->out[1], STDOUT_FILENO) >= 0 &&
 	    dup2(p->errors[1], STDERR_FILENO) >= 0) {
 		(void)signal(SIGPIPE, SIG_DFL);
-		(void)execv(c->words[0], words.argv);
+		if (c->env == NULL) {
+			(void)execv(c->words[0], words.argv);
+		} else {
+			(void)execve(c->words[0], words.argv, env.argv);
+		}
 	}
 	_exit(CS_EXIT_ENVIRONMENT);
 }
@@ -185,7 +189,8 @@ child_clear(struct child *c)
 int
 child_explain(const struct child *c, int code, struct err *e)
 {
-	size_t end = c->errors.len, start;
+	size_t end = c->errors.len;
+	size_t start;
 	const char *text = c->errors.data;
 
 	while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == ' ')) {

@@ -16,6 +16,8 @@ struct err;
 struct child {
 	/* The program's path and its arguments, NULL at the end; borrowed. */
 	const char *words[CHILD_WORDS_MAX];
+	/* "NAME=value", NULL at the end; NULL as a whole: ours. */
+	const char *const *env;
 	struct span input;  /* its whole standard input */
 	int64_t timeout_ms; /* for everything together */
 	size_t max;         /* most bytes of each output */

@@ -7,6 +7,11 @@ extern const struct command onboard_commands[];
 extern const struct command serve_commands[];
 extern const struct command check_commands[];
 extern const struct command ledger_commands[];
+extern const struct command client_commands[];
+extern const struct command audit_commands[];
+extern const struct command demo_commands[];
+extern const struct command shadow_commands[];
+extern const struct command benchmark_commands[];
 extern const struct command help_commands[];
 
 const struct command *const command_tables[] = {
@@ -14,6 +19,11 @@ const struct command *const command_tables[] = {
     serve_commands,
     check_commands,
     ledger_commands,
+    client_commands,
+    audit_commands,
+    demo_commands,
+    shadow_commands,
+    benchmark_commands,
     help_commands,
     NULL,
 };

@@ -81,7 +81,29 @@ static const struct {
 	"  countersign activity search --object invoice:INV-3001\n"
 	"  countersign activity search --tenant acme --from "
 	"2026-07-01T00:00:00Z\n"},
-    {"events tail", "  countersign events tail --limit 50 --details\n"},
+    {"events tail", "  countersign events tail --limit 50 --details\n"
+		    "  countersign events tail --follow\n"},
+    {"events webhook",
+	"  countersign events webhook --url https://ops.example.com/hook "
+	"--dry-run\n"
+	"  countersign events webhook --url-env HOOK_URL --signing-secret-env "
+	"HOOK_SECRET --follow\n"},
+    {"audit",
+	"  countersign audit manifest.json --format sarif --fail-on high\n"
+	"  countersign audit --stdio \"npx -y some-server\"\n"
+	"  countersign audit --url https://tools.example.com/mcp --bearer-env "
+	"TOOLS_TOKEN\n"},
+    {"mcp audit", "  countersign mcp audit --example dangerous-db-mcp\n"},
+    {"mcp config", "  countersign mcp config cursor --absolute-paths\n"},
+    {"mcp client-config",
+	"  countersign mcp client-config --client openai-agents\n"},
+    {"mcp configure", "  countersign mcp configure claude-desktop --socket "
+		      "/run/shop/mcp.sock\n"
+		      "  countersign mcp configure claude-desktop --undo\n"},
+    {"demo", "  countersign demo\n  countersign demo --quick\n"
+	     "  countersign demo --play\n"},
+    {"shadow record-human-action",
+	"  countersign shadow record-human-action wrp_1 --patch done.json\n"},
     {"store stats", "  countersign store stats --json\n"},
     {"store prune", "  countersign store prune --older-than 90d\n"
 		    "  countersign store prune --older-than 90d --yes\n"},

@@ -4,11 +4,15 @@ install(TARGETS countersign countersign-run RUNTIME
 	DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS countersign-review RUNTIME
 	DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/countersign)
-install(TARGETS mcpd ledgerd writerd countersign-jwks countersign-inspect RUNTIME
+install(TARGETS mcpd ledgerd writerd countersign-jwks countersign-http countersign-inspect RUNTIME
 	DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/countersign
 	PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_EXECUTE
 	WORLD_EXECUTE)
 install(DIRECTORY schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/schemas)
+install(FILES demo/play.py demo/quick.py
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/demo)
+install(FILES examples/quickstart/countersign.json examples/quickstart/shop.sql
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/examples/quickstart)
 foreach(section 1 5 8)
 	file(GLOB pages ${CMAKE_SOURCE_DIR}/docs/man/*.${section})
 	install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})

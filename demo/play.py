@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""usage: play.py [--no-wait] WORKSPACE
+"""usage: play.py [--no-wait] [--bin FOLDER] WORKSPACE
 
 Plays one proposal from the agent's request to the replay, with the real
-programs in $CS_BIN, in the empty folder WORKSPACE, and checks every promise it
+programs in FOLDER (else $CS_BIN), in the empty folder WORKSPACE, and checks every promise it
 prints. Standard library only. Exit status 0: all was as promised; 1: not.
 """
 import contextlib
@@ -414,6 +414,10 @@ def print_what_is_left(w):
 
 
 def main(arguments):
+    if "--bin" in arguments:
+        at = arguments.index("--bin")
+        os.environ["CS_BIN"] = "".join(arguments[at + 1:at + 2])
+        arguments = arguments[:at] + arguments[at + 2:]
     waits = "--no-wait" not in arguments and sys.stdin.isatty() and sys.stdout.isatty()
     paths = [a for a in arguments if a != "--no-wait"]
     if len(paths) != 1 or "CS_BIN" not in os.environ:

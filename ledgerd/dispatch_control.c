@@ -10,6 +10,7 @@
 #include "ledgerd/metrics.h"
 #include "ledgerd/reconcile.h"
 #include "ledgerd/release.h"
+#include "ledgerd/shadow.h"
 #include "ledgerd/verify.h"
 
 #define APPLY_WAIT_MAX_MS 120000U
@@ -267,6 +268,19 @@ on_keep(struct conn *c, uint32_t id, const void *message)
 	keep_start(c, id, message);
 }
 
+static void
+on_shadow(struct conn *c, uint32_t id, const void *message)
+{
+	struct buf document = BUF_INIT;
+	struct person person;
+	struct err e = {0};
+	int rc;
+
+	person_of(c->ledger, c->uid, &person);
+	rc = shadow_record(c->ledger, &person, message, &document, &e);
+	answer(c, id, rc, &document, &e);
+}
+
 const struct dispatch_row dispatch_control[] = {
     {MSG_QUERY, on_query},
     {MSG_SHOW, on_show},
@@ -275,5 +289,6 @@ const struct dispatch_row dispatch_control[] = {
     {MSG_INSPECT, on_inspect},
     {MSG_RESOLVE, on_resolve},
     {MSG_KEEP, on_keep},
+    {MSG_SHADOW, on_shadow},
     {0, NULL},
 };

@@ -51,6 +51,10 @@ static const struct filter proposal_filters[] = {
     {"object-id", "object_id = ?1", VALUE_TEXT},
     {"state", "state = ?1", VALUE_TEXT},
     {"source", "source_id = ?1", VALUE_TEXT},
+    {"mode",
+	"iif(json_valid(CAST(change_set AS TEXT)),"
+	" json_extract(CAST(change_set AS TEXT), '$.mode'), '') = ?1",
+	VALUE_TEXT},
     {"table",
 	"(source_schema || '.' || source_table = ?1 OR source_table = ?1)",
 	VALUE_TEXT},
@@ -73,6 +77,7 @@ static const struct filter event_filters[] = {
     {"actor", "actor = ?1", VALUE_TEXT},
     {"tenant", "tenant = ?1", VALUE_TEXT},
     {"after", "event_id > ?1", VALUE_NUMBER},
+    {"upto", "event_id <= ?1", VALUE_NUMBER},
     {"from", "at_us >= ?1", VALUE_TIME},
     {"to", "at_us <= ?1", VALUE_TIME},
     {NULL, NULL, VALUE_TEXT},

@@ -147,6 +147,9 @@ TABLE(keep, msg_keep, ENUM(msg_keep, action, KEEPINGS),
     U32(msg_keep, older_than_s), BOOLEAN(msg_keep, dry_run),
     BOOLEAN(msg_keep, forced));
 
+TABLE(shadow, msg_shadow, TEXT(msg_shadow, proposal_id, MSG_ID_MAX),
+    TEXT(msg_shadow, patch, 8192), TEXT(msg_shadow, notes, 4096));
+
 /* For messages that say everything with their type. */
 static const struct field_table empty_table = {NULL, 0, 0};
 
@@ -182,6 +185,7 @@ static const struct {
     {MSG_INSPECT, &inspect_table},
     {MSG_RESOLVE, &resolve_table},
     {MSG_KEEP, &keep_table},
+    {MSG_SHADOW, &shadow_table},
 };
 
 static const struct field_table *

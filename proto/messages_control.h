@@ -116,4 +116,11 @@ struct msg_keep {
 	bool forced;           /* vacuum: although others are connected */
 };
 
+/* What a person did instead of a shadow proposal. */
+struct msg_shadow {
+	struct span proposal_id;
+	struct span patch; /* a JSON object of columns and values */
+	struct span notes;
+};
+
 #endif

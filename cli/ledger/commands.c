@@ -136,13 +136,34 @@ static const struct args_spec activity_spec[] = {PROPOSAL_FILTERS,
     {"query-fingerprint", ARGS_FILTER, "only of this query"},
     {"details", ARGS_FLAG, "accepted"}, {"debug", ARGS_FLAG, "accepted"},
     ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
-static const struct args_spec events_spec[] = {
-    {"proposal", ARGS_FILTER, "only of this proposal"},
-    {"kind", ARGS_FILTER, "only of this kind"},
-    {"actor", ARGS_FILTER, "only by this actor"},
-    {"tenant", ARGS_FILTER, "only this tenant"}, TIME_FILTERS, ARG_STORE,
+
+#define EVENT_FILTERS                                                       \
+	{"proposal", ARGS_FILTER, "only of this proposal"},                 \
+	    {"kind", ARGS_FILTER, "only of this kind"},                     \
+	    {"actor", ARGS_FILTER, "only by this actor"},                   \
+	    {"tenant", ARGS_FILTER, "only this tenant"},                    \
+	    {"after", ARGS_FILTER, "only behind the event of this number"}, \
+	    {"upto", ARGS_FILTER, "only up to the event of this number"},   \
+	    {"follow", ARGS_FLAG, "go on with what happens"},               \
+	    {"interval-ms", ARGS_VALUE, "how often to look (1000)"},        \
+	    TIME_FILTERS
+
+static const struct args_spec events_spec[] = {EVENT_FILTERS, ARG_STORE,
     ARG_CONFIG, ARG_JSON, {"details", ARGS_FLAG, "with payload"}, ARG_HELP,
     ARG_END};
+
+static const struct args_spec webhook_spec[] = {EVENT_FILTERS, ARG_STORE,
+    ARG_CONFIG, ARG_JSON, {"url", ARGS_VALUE, "where events are posted to"},
+    {"url-env", ARGS_VALUE, "variable with that URL"},
+    {"auth-token-env", ARGS_VALUE, "variable with a bearer token"},
+    {"signing-secret-env", ARGS_VALUE, "variable with the key of signatures"},
+    {"timeout-ms", ARGS_VALUE, "of each request (5000)"},
+    {"since-event-id", ARGS_VALUE, "begin behind this event"},
+    {"cursor", ARGS_VALUE, "file that remembers how far it came"},
+    {"ids-only", ARGS_FLAG, "leave payloads out"},
+    {"ca-file", ARGS_VALUE, "authorities to verify the receiver with"},
+    {"allow-private-address", ARGS_FLAG, "the receiver may be inside"},
+    {"dry-run", ARGS_FLAG, "print what would be sent"}, ARG_HELP, ARG_END};
 
 static const struct args_spec ledger_spec[] = {
     ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
@@ -203,6 +224,9 @@ const struct command ledger_commands[] = {
 	cmd_receipts_show},
     {"events", "tail", "", "Show the latest events", events_spec,
 	cmd_events_tail},
+    {"events", "webhook", "", "Post every event to a URL, at least once",
+	webhook_spec, cmd_events_webhook},
+    {"events", "push", "", "The same", webhook_spec, cmd_events_webhook},
     {"ledger", "verify", "", "Check the whole record", ledger_spec,
 	cmd_ledger_verify},
     {"ledger", "status", "", "Show the ledger's state", ledger_spec,

@@ -33,6 +33,7 @@ int cmd_audit_list(const struct args *a, struct err *e);
 int cmd_receipts_list(const struct args *a, struct err *e);
 int cmd_receipts_show(const struct args *a, struct err *e);
 int cmd_events_tail(const struct args *a, struct err *e);
+int cmd_events_webhook(const struct args *a, struct err *e);
 int cmd_ledger_verify(const struct args *a, struct err *e);
 int cmd_ledger_status(const struct args *a, struct err *e);
 int cmd_metrics(const struct args *a, struct err *e);

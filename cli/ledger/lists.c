@@ -4,6 +4,7 @@
  */
 #include "cli/control_client.h"
 #include "cli/ledger/commands.h"
+#include "cli/ledger/events.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
@@ -265,25 +266,12 @@ cmd_receipts_show(const struct args *a, struct err *e)
 	return run_showing(SHOW_RECEIPT, a, "receipt number", print_receipt, e);
 }
 
-static void
-print_event(struct view *v, uint32_t r, bool details)
-{
-	view_print(v, "%s  %s\n  proposal: %s\n  actor: %s\n",
-	    view_text(v, r, "created_at", "?"), view_text(v, r, "kind", "?"),
-	    view_text(v, r, "proposal_id", "none"),
-	    view_text(v, r, "actor", "?"));
-	if (details) {
-		view_print(v, "  payload: %s\n",
-		    view_scalar(v, json_get(&v->doc, r, "payload")));
-	}
-	view_print(v, "\n");
-}
-
 int
 cmd_events_tail(const struct args *a, struct err *e)
 {
 	static const struct listing l = {QUERY_EVENTS, "events",
-	    "No local events found.", print_event, true};
+	    "No local events found.", event_print, true};
 
-	return run_listing(&l, a, e);
+	return args_has(a, "follow") ? events_follow(a, e)
+				     : run_listing(&l, a, e);
 }

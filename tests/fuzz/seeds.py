@@ -23,7 +23,7 @@ frames = {
 SENDERS = {
     "mcpd": ["PING", "READ", "PROPOSE", "REFUSE", "RESOURCE", "STATUS", "WITHDRAW"],
     "writer": ["PING", "CLAIM", "REPORT", "APPLYING", "OBSERVED"],
-    "control": ["PING", "QUERY", "SHOW", "DECIDE", "APPLY", "INSPECT", "RESOLVE", "KEEP"],
+    "control": ["PING", "QUERY", "SHOW", "DECIDE", "APPLY", "INSPECT", "RESOLVE", "KEEP", "SHADOW"],
     "ledger": ["FAILURE", "PONG", "DOCUMENT", "RECORDED", "PROPOSED", "JOB", "IDLE"],
 }
 
@@ -86,6 +86,7 @@ def seeds():
         data = path.read_bytes()
         yield "fuzz_json", path.stem, data
         yield "fuzz_jsonrpc", path.stem, data
+        yield "fuzz_audit", path.stem, data
         if path.stem.startswith("contract"):
             yield "fuzz_contract", path.stem, data
         if path.stem.startswith("change-set"):
@@ -105,6 +106,7 @@ def seeds():
         yield "fuzz_jsonrpc", "modern-" + method.replace("/", "-"), text.encode()
         yield "fuzz_jsonrpc", "http-" + method.replace("/", "-"), ("@2026-07-28|%s|%s|%s" % (method, name, text)).encode()
     yield from selections()
+    yield from foreign_tools()
     yield from http_requests()
     yield from tokens()
     yield "fuzz_frame", "all", b"".join(frames.values())
@@ -117,6 +119,24 @@ def seeds():
     yield "fuzz_stmt_plan", "hostile", (names + 'a" = 1; --\n').encode()
     for name, data in conversations():
         yield "fuzz_conn_ledgerd", name, data
+
+
+def foreign_tools():
+    """Manifests and clients' configurations for fuzz_audit."""
+    yield "fuzz_audit", "dangerous", (VECTORS.parents[1] / "examples" / "dangerous-mcp-tools.json").read_bytes()
+    schema = {"properties": {"a": {"anyOf": [{"properties": {"table": {}}}], "items": {"$defs": {"x": {}}}}}}
+    page = {"jsonrpc": "2.0", "id": 2, "result": {"nextCursor": "c", "tools": [
+        {"name": "sql.merge_change", "title": "raw  query", "parameters": schema, "annotations": {"destructiveHint": True}}]}}
+    yield "fuzz_audit", "page", json.dumps(page).encode()
+    servers = {"mcpServers": {"x": {"command": "npx", "args": ["server-postgres", "postgres://u:p@h/d"],
+                                    "env": {"TOKEN": "t", "U": "${V}"}, "tools": [{"name": "n"}]}},
+               "servers": {"y": {"url": "https://h", "headers": {"Authorization": "Bearer t"}}}}
+    yield "fuzz_audit", "servers", json.dumps(servers).encode()
+    for i, text in enumerate((
+            '{\n  // servers\n  "servers": {\n    "a": {"command": "x"}, // last\n  },\n}\n', '{"servers":{"x":1,"y":2}}',
+            '{"inputs": [1,], /* , */ }', '{ "servers": { /* none */ } }', '{"servers":[]}', "\t{}\r\n")):
+        yield "fuzz_client_edit", str(i), text.encode()
+    yield "fuzz_audit", "jsonc", b'\xef\xbb\xbf{ // c\n "servers": { /* , */ "a": {"command": "x",}, }, }\n'
 
 
 def http_requests():

@@ -1,10 +1,13 @@
 """The demonstration: what it promises, what it leaves, and that it notices when
 a step is not as promised."""
+import contextlib
+import json
 import os
 import pty
 import re
 import select
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -123,10 +126,88 @@ class Demo(unittest.TestCase):
         self.assertEqual(entered, 7)
         self.assertIn("Type yes to continue: ", text)
 
+    def test_the_command_plays_the_same(self):
+        result = subprocess.run([os.path.join(BIN, "countersign"), "demo", "--play", "--no-wait"], env=environment(),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                timeout=120, check=False)
+        self.forget_workspace(result.stdout)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertIn("All was as promised", result.stdout)
+
     def test_wrong_usage(self):
         result = subprocess.run([DEMO, "--surprise"], capture_output=True, text=True, check=False)
         self.assertEqual((result.returncode, result.stdout), (2, ""))
         self.assertIn("usage: demo/demo.sh", result.stderr)
+
+
+class Command(unittest.TestCase):
+    """countersign demo: what it prints can be run as it stands."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="countersign-demo-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.env = environment(PATH=BIN + ":/usr/bin:/bin", COUNTERSIGN_ACCEPT_REDUCED_ISOLATION="1", CI="true")
+
+    def run_it(self, line, wanted=0):
+        result = subprocess.run(["/bin/sh", "-c", line], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
+                                capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(result.returncode, wanted, (line, result.stdout, result.stderr))
+        return result.stdout
+
+    def source(self, path):
+        with contextlib.closing(sqlite3.connect(os.path.join(self.folder, path))) as db:
+            return db.execute("SELECT late_fee_cents FROM invoices WHERE id = 'INV-3001'").fetchone()[0]
+
+    def test_quick_in_every_form(self):
+        text = self.run_it("countersign demo --quick")
+        for line in ("Countersign quick demo complete.", 'billing.propose_late_fee_waiver(invoice_id="INV-3001")',
+                     "* proposal created", "* source DB changed: no", "* approval required outside MCP",
+                     "* evidence + replay saved locally", "./.countersign/quick-demo.db", "countersign demo inspect"):
+            self.assertIn(line, text)
+        self.assertNotIn("Raw MCP shape", text)
+        self.assertEqual(self.source(".countersign/quick-demo/shop.db"), 5500)
+        told = json.loads(self.run_it("countersign demo --quick --json"))
+        self.assertEqual((told["mode"], told["store"], told["source_database_changed"]),
+                         ("fixture_only", "./.countersign/quick-demo.db", False))
+        self.assertEqual(told["proposed_change"]["late_fee_cents"], {"before": 5500, "after": 0})
+        text = self.run_it("countersign demo --quick --details")
+        for line in ("Raw MCP shape:", "execute_sql(sql: string)", "Countersign shape:", "Trusted context:", "Replay:",
+                     "Evidence id: ev_"):
+            self.assertIn(line, text)
+        for line in re.findall(r"(?m)^  (.*countersign (?:replay|proposals|apply) .*)$", text):
+            self.run_it(line.replace("approve latest", "approve latest --yes"))
+        self.assertEqual(self.source(".countersign/quick-demo/shop.db"), 0)
+        text = self.run_it("countersign demo --quick --guided")
+        for line in ("-" * 60, "Step 1/7: Countersign quick demo", "Step 2/7: The risky default", "Step 7/7: Next paths",
+                     "Press Enter to continue...", "It cannot commit the write.", "Run this next:",
+                     "If installed globally, use:"):
+            self.assertIn(line, text)
+        self.assertEqual(self.source(".countersign/quick-demo/shop.db"), 5500)
+
+    def test_inspect_lists_commands_that_run(self):
+        text = self.run_it("countersign demo inspect")
+        for line in ("Quick demo inspection", "1. Proposal summary",
+                     "countersign proposals show latest --store ./.countersign/quick-demo.db"):
+            self.assertIn(line, text)
+        told = json.loads(self.run_it("countersign demo inspect --json --npx"))
+        self.assertEqual(len(told["commands"]), 7)
+        for row in told["commands"]:
+            self.assertTrue(self.run_it(row["command"]), row)
+
+    def test_the_workspace_is_ready_and_nobody_elses_contract_is_replaced(self):
+        text = self.run_it("countersign demo reference-support-billing")
+        self.assertIn("Countersign demo is ready.", text)
+        for line in re.findall(r"(?m)^[1-5]\. (countersign .*)$", text):
+            self.run_it(". ./demo.env; " + line.replace("approve latest", "approve latest --yes"))
+        self.assertEqual(self.source("shop.db"), 0)
+        self.run_it("countersign demo")
+        self.assertEqual(self.source("shop.db"), 5500)
+        with open(os.path.join(self.folder, "countersign.json"), "w", encoding="utf-8") as file:
+            file.write("{}")
+        self.run_it("countersign demo", wanted=1)
+        self.run_it("countersign demo --force")
+        self.assertIn("Usage:", self.run_it("countersign demo something", wanted=2))
 
 
 if __name__ == "__main__":

@@ -58,8 +58,8 @@ check_cet() {
 	fi
 }
 
-for program in mcpd ledgerd writerd countersign \
-    countersign-inspect countersign-run; do
+for program in mcpd ledgerd writerd countersign countersign-http \
+    countersign-inspect countersign-review countersign-run; do
 	if [ -e "$bindir/$program" ]; then
 		check "$bindir/$program"
 	else

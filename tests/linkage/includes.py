@@ -71,8 +71,11 @@ RULES = {
                                        "common/crypto/secret.h",
                                        "common/crypto/verify.h"],
                         ["curl/", "sodium.h"]),
-    # The only folder that speaks HTTP outwards: no database, no ledger.
-    "jwks": (BASE + PROC + ["jwks/", "common/contract/contract.h",
+    # The only folder that speaks HTTP outwards: nothing but one exchange.
+    "http": (BASE + ["http/"], ["curl/"]),
+    # Asks the issuer by way of it: no database, no ledger.
+    "jwks": (BASE + PROC + ["jwks/", "http/exchange.h", "http/target.h",
+                            "common/contract/contract.h",
                             "common/crypto/digest.h", "common/token/keys.h"],
              ["curl/"]),
     # Holds one URL for as long as it looks at a catalog: drivers, nothing else.
@@ -98,7 +101,7 @@ EXCEPTIONS = {
     "mcpd/sources.h": ["common/db/"],
 }
 
-PROJECT = re.compile(r'^(common|proto|mcpd|ledgerd|writerd|inspect|cli|tests)/')
+PROJECT = re.compile(r'^(common|proto|mcpd|ledgerd|writerd|http|jwks|inspect|cli|tests)/')
 THIRD_PARTY = ("event2/", "sodium", "sqlite3", "libpq", "postgresql/", "mysql",
                "mariadb/", "curl/", "openssl/", "cjson/", "cJSON", "ev",
                "jansson", "json", "microhttpd", "seccomp.h", "systemd/")

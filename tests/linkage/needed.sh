@@ -15,6 +15,7 @@ allowed() {
 	writerd) echo 'sodium pq mariadb sqlite3 ssl crypto' ;;
 	countersign-inspect) echo 'sodium pq mariadb sqlite3' ;;
 	countersign-jwks) echo 'sodium curl cjose jansson crypto' ;;
+	countersign-http) echo 'curl' ;;
 	countersign) echo 'sodium' ;;
 	countersign-review) echo 'sodium ncursesw tinfo' ;;
 	countersign-run) echo 'sodium' ;;
@@ -22,7 +23,7 @@ allowed() {
 }
 
 for program in mcpd ledgerd writerd countersign countersign-jwks \
-    countersign-inspect countersign-review countersign-run; do
+    countersign-http countersign-inspect countersign-review countersign-run; do
 	file=$bindir/$program
 	if [ ! -e "$file" ]; then
 		echo "ok - $program # SKIP not built"

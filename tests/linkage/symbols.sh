@@ -51,6 +51,11 @@ ban countersign-inspect 'does not sign' "$sign_calls"
 ban countersign-inspect 'has no listener' 'listen|accept4?|bind'
 ban countersign 'does not apply' 'apply_.*|stmt_plan_.*'
 ban countersign 'has no database driver' "$driver_calls|sqlite3_.*"
+ban countersign-http 'has no database driver' "$driver_calls|sqlite3_.*"
+ban countersign-http 'accepts no connection' 'listen|accept4?'
+ban countersign-http 'starts no program' "$shell_calls|fork|vfork|exec.*|posix_spawn.*"
+ban countersign-http 'does not sign' "$sign_calls"
+ban countersign 'has no HTTP' 'curl_.*|evhttp_.*'
 ban countersign-run 'has no database driver' "$driver_calls|sqlite3_.*"
 ban countersign-run 'accepts no connection' 'accept4?'
 ban countersign-run 'starts no shell' "$shell_calls"

@@ -183,6 +183,7 @@ static const struct layout {
     {MSG_INSPECT, "t200u"},
     {MSG_RESOLVE, "t200e3t4096"},
     {MSG_KEEP, "e3ubb"},
+    {MSG_SHADOW, "t200t8192t4096"},
     {MSG_PROGRESS, "t64u"},
 };
 
@@ -566,6 +567,7 @@ static const struct {
     {0x34, "INSPECT", "C", 4096, 'O', 0x05},
     {0x35, "RESOLVE", "C", 16384, 'O', 0x05},
     {0x36, "KEEP", "C", 64, 'O', 0x05},
+    {0x37, "SHADOW", "C", 16384, 'O', 0x05},
 };
 
 static const struct {

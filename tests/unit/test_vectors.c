@@ -289,6 +289,8 @@ frames_of_people(void **state)
 	struct msg_resolve resolve = {f.cs.proposal_id, RESOLUTION_FAILED,
 	    span_of("the row is as it was reviewed")};
 	struct msg_keep keep = {KEEP_PRUNE, 2592000, true, false};
+	struct msg_shadow shadow = {f.cs.proposal_id,
+	    span_of("{\"late_fee_cents\":0}"), span_of("by phone")};
 
 	(void)state;
 	frame(MSG_QUERY, &query);
@@ -298,6 +300,7 @@ frames_of_people(void **state)
 	frame(MSG_INSPECT, &inspect);
 	frame(MSG_RESOLVE, &resolve);
 	frame(MSG_KEEP, &keep);
+	frame(MSG_SHADOW, &shadow);
 }
 
 static int
