@@ -13,11 +13,15 @@
 static const char *const queries[CATALOG_SETS] = {
     [SET_INFO] = "SELECT 'SQLite ' || sqlite_version(), '(file owner)'",
     [SET_SCHEMAS] = "SELECT 'main'",
-    /* Virtual tables have no root page; their modules are left alone. */
-    [SET_TABLES] = "SELECT 'main', name, type, NULL FROM sqlite_schema WHERE"
-		   " (type = 'view' OR type = 'table' AND rootpage > 0)"
-		   " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-		   " ORDER BY name",
+    /* Virtual tables have no root page; their modules are left alone, and so
+     * are the tables <name>_... in which they keep their data. */
+    [SET_TABLES] =
+	"SELECT 'main', name, type, NULL FROM sqlite_schema t WHERE"
+	" (type = 'view' OR type = 'table' AND rootpage > 0)"
+	" AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND NOT EXISTS"
+	" (SELECT 1 FROM sqlite_schema v WHERE v.type = 'table'"
+	" AND v.rootpage = 0 AND substr(t.name, 1, length(v.name) + 1)"
+	" = v.name || '_') ORDER BY name",
     [SET_COLUMNS] =
 	"SELECT 'main', ?1, name, coalesce(lower(type), ''), "
 	"coalesce(lower(type), ''),"

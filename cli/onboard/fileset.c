@@ -23,6 +23,7 @@ fileset_add(struct fileset *set, const char *path, mode_t mode)
 	return &f->content;
 }
 
+/* In the same folder, so that a rename is enough. */
 static char *
 name_beside(const char *path, const char *suffix)
 {
@@ -62,6 +63,7 @@ check_free(const struct fileset *set, bool force, struct err *e)
 	return 0;
 }
 
+/* For our own user only: a ledger may come to lie there. */
 static int
 make_folders(const char *path, struct err *e)
 {
@@ -89,6 +91,7 @@ make_folders(const char *path, struct err *e)
 	}
 }
 
+/* Whole and on disk before anything gets its name. */
 static int
 write_temporary(struct fileset_entry *f, struct err *e)
 {

@@ -23,6 +23,7 @@ put_names(struct json_out *j, const char *key, const struct names *n)
 	json_close(j, ']');
 }
 
+/* A handler writes by itself: its source is only read here. */
 static void
 put_source(struct json_out *j, const struct selection *s)
 {
@@ -45,6 +46,7 @@ put_source(struct json_out *j, const struct selection *s)
 	json_close(j, '}');
 }
 
+/* Tenant and caller come from the environment, never from a model. */
 static void
 put_context(struct json_out *j, const struct selection *s)
 {
@@ -92,6 +94,7 @@ put_executor(struct json_out *j, const struct selection *s)
 	json_close(j, '}');
 }
 
+/* Names were checked: they become part of statements. */
 static void
 put_target(struct json_out *j, const struct selection *s)
 {
@@ -134,6 +137,7 @@ put_lookup_arg(struct json_out *j, const struct selection *s, bool described)
 	json_close(j, '}');
 }
 
+/* The bound of a column, or NULL. */
 static const struct selected_bound *
 bound_of(const struct selection *s, const char *column)
 {
@@ -145,6 +149,7 @@ bound_of(const struct selection *s, const char *column)
 	return NULL;
 }
 
+/* The guard of a column, or NULL. */
 static const struct selected_guard *
 guard_of(const struct selection *s, const char *column)
 {
@@ -211,6 +216,8 @@ states_of(const struct selected_guard *g, struct arena *a)
 	return out;
 }
 
+/* What the column's bound and guard make of the argument, and above that
+ * what somebody wrote down. */
 static void
 put_patch_arg(struct json_out *j, const struct selection *s,
     const struct selected_patch *p)
@@ -275,6 +282,7 @@ put_args(struct json_out *j, const struct selection *s, bool proposal)
 	json_close(j, '}');
 }
 
+/* Key, tenant and version first: a proposal is made from what was seen. */
 static void
 put_visible(struct json_out *j, const struct selection *s)
 {
@@ -296,6 +304,7 @@ put_visible(struct json_out *j, const struct selection *s)
 	put_names(j, "visible_columns", &all);
 }
 
+/* Fixed values keep their type. */
 static void
 put_patch(struct json_out *j, const struct selection *s)
 {
@@ -363,6 +372,7 @@ put_guards(struct json_out *j, const struct selection *s)
 	json_close(j, '}');
 }
 
+/* Its keys stand in the order of 0.1.1. */
 static void
 put_read(struct json_out *j, const struct selection *s)
 {
@@ -381,6 +391,7 @@ put_read(struct json_out *j, const struct selection *s)
 	json_close(j, '}');
 }
 
+/* The same, and what may change under which guards. */
 static void
 put_proposal(struct json_out *j, const struct selection *s)
 {

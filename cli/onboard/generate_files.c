@@ -7,6 +7,7 @@
 #include "common/base/err.h"
 #include "common/base/json_out.h"
 
+/* A variable that is not needed has no line. */
 static void
 env_line(
     struct buf *out, const char *comment, const char *name, const char *value)

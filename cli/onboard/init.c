@@ -36,6 +36,7 @@ read_document(
 	return rc;
 }
 
+/* Warnings do not belong to what is piped on. */
 static void
 warn(struct buf *warnings)
 {
@@ -43,6 +44,7 @@ warn(struct buf *warnings)
 	buf_clear(warnings);
 }
 
+/* What every way to a selection ends with. */
 static int
 finish(struct init *in, const char *mode, struct err *e)
 {
@@ -158,6 +160,7 @@ from_database(struct init *in, struct inspect_request *request, struct err *e)
 	return rc != 0 ? rc : from_inspection(in, document, e);
 }
 
+/* Without any database: names to be replaced by hand. */
 static int
 from_starter(struct init *in, struct err *e)
 {
@@ -195,6 +198,7 @@ init_is_scripted(const struct args *a)
 	return false;
 }
 
+/* A person who gave no decision is asked. */
 static bool
 wants_wizard(const struct init *in)
 {
@@ -208,6 +212,8 @@ wants_wizard(const struct init *in)
 		   !args_has(a, "starter") && !init_is_scripted(a));
 }
 
+/* The order of 0.1.1: files, then asking, then an inspection, then a
+ * database, then the starter. */
 static int
 dispatch(struct init *in, struct err *e)
 {

@@ -44,6 +44,7 @@ suggested(struct view *v, const char *label, const struct inspected_table *t,
 	line(v, label, names_join(&told, none, v->arena));
 }
 
+/* One table: its keys, and what its names suggest. */
 static void
 print_table(struct view *v, const struct inspected_table *t)
 {
@@ -92,6 +93,7 @@ print_text(struct view *v, const struct inspection *in,
 	    v, "\nNext:\n  countersign onboard db --from-env %s\n", r->env);
 }
 
+/* Only for a URL that was typed. */
 static void
 tip(const struct inspect_request *r)
 {

@@ -79,6 +79,7 @@ text_of(const struct json_doc *doc, uint32_t object, const char *key,
 	return arena_strndup(a, s.ptr == NULL ? "" : s.ptr, s.len);
 }
 
+/* Only a JSON true counts. */
 static bool
 is_true(const struct json_doc *doc, uint32_t object, const char *key)
 {
@@ -115,6 +116,7 @@ objects_of(const struct json_doc *doc, uint32_t object, const char *key,
 	return list == JSON_NONE ? 0 : doc->nodes[list].count;
 }
 
+/* A brief inspection has none. */
 static void
 read_columns(const struct json_doc *doc, uint32_t node, struct arena *a,
     struct inspected_table *t)
@@ -146,6 +148,7 @@ read_reasons(const struct json_doc *doc, uint32_t node, struct arena *a,
 	}
 }
 
+/* Keys of several columns find no row by one value. */
 static void
 read_unique(const struct json_doc *doc, uint32_t node, struct arena *a,
     struct inspected_table *t)
@@ -163,6 +166,7 @@ read_unique(const struct json_doc *doc, uint32_t node, struct arena *a,
 	}
 }
 
+/* What is missing is empty: files of 0.1.1 have no reasons. */
 static void
 read_table(const struct json_doc *doc, uint32_t node, struct arena *a,
     struct inspected_table *t)

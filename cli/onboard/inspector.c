@@ -32,6 +32,7 @@ inspect_is_url(const char *word)
 	return *s != NULL;
 }
 
+/* A URL may be typed, once. */
 static int
 take_inline(const struct args *a, struct inspect_request *r, struct err *e)
 {
@@ -104,6 +105,7 @@ become_inspector(const char *program, const char **words, char *url, int out)
 	_exit(CS_EXIT_ENVIRONMENT);
 }
 
+/* A signal to us is no end of the child. */
 static int
 wait_for(pid_t pid, int *status, struct err *e)
 {
@@ -115,6 +117,7 @@ wait_for(pid_t pid, int *status, struct err *e)
 	return 0;
 }
 
+/* Everything until it closes its output, then its end. */
 static int
 read_answer(pid_t pid, int fd, struct buf *out, struct err *e)
 {
@@ -133,6 +136,7 @@ read_answer(pid_t pid, int fd, struct buf *out, struct err *e)
 	return rc != 0 ? rc : waited;
 }
 
+/* A flag with its value, if there is one. */
 static void
 add(const char **words, size_t *n, const char *flag, const char *value)
 {

@@ -4,6 +4,7 @@
 #include "cli/onboard/inspection.h"
 #include "common/base/arena.h"
 
+/* What a name may hold. */
 static bool
 is_word(char c)
 {

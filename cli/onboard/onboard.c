@@ -9,6 +9,7 @@
 #include "common/base/err.h"
 #include "common/base/fdio.h"
 
+/* At once, so that it stands before what children print. */
 static void
 say(const char *text)
 {
@@ -50,6 +51,7 @@ ask_doctor(const struct setup *u, struct err *e)
 	return rc < 0 ? rc : 0;
 }
 
+/* Each line that is a command runs as it stands there. */
 static void
 print_next(const struct setup *u, const struct selection *s)
 {

@@ -51,6 +51,7 @@ take_columns(struct recipe *r, const char *key, struct arena *a)
 	return 0;
 }
 
+/* One of the three recommended columns. */
 static int
 take_key(struct recipe *r, const char *key, struct arena *a)
 {
@@ -119,6 +120,7 @@ recipe_read(
 	return 0;
 }
 
+/* As 0.1.1 tells files from ids. */
 static bool
 is_path(const char *word)
 {
@@ -128,6 +130,7 @@ is_path(const char *word)
 	       (len > 5 && strcmp(word + len - 5, ".json") == 0);
 }
 
+/* A recipe of somebody's own is checked like ours. */
 static int
 read_file(const char *path, struct arena *a, struct recipe *out, struct err *e)
 {

@@ -7,6 +7,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 
+/* A member as it stands in the recipe. */
 static void
 put_member(struct json_out *j, const struct recipe *r, const char *key,
     struct arena *a)
@@ -19,6 +20,7 @@ put_member(struct json_out *j, const struct recipe *r, const char *key,
 	}
 }
 
+/* The shape of 0.1.1: what one chooses by. */
 static int
 list_json(struct view *v, struct err *e)
 {
@@ -84,6 +86,7 @@ cmd_recipes_list(const struct args *a, struct err *e)
 	return rc;
 }
 
+/* The labels of 0.1.1. */
 static void
 print_recipe(struct view *v)
 {
@@ -113,6 +116,7 @@ print_recipe(struct view *v)
 	}
 }
 
+/* Exactly one word names it. */
 static int
 want_recipe(
     const struct args *a, struct arena *arena, struct recipe *r, struct err *e)

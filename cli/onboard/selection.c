@@ -96,6 +96,7 @@ flag_of(const char *word, char *out, size_t size)
 	return out;
 }
 
+/* Each text has a flag of its name and perhaps a second one. */
 static void
 take_texts(struct selection *s, const struct args *a)
 {
@@ -191,6 +192,7 @@ selection_from_flags(struct selection *s, const struct args *a, struct err *e)
 		       : take_short_patches(s, a, "patch-from-arg", "arg", e);
 }
 
+/* What was given is never replaced. */
 static void
 set_default(struct selection *s, enum selection_text which, const char *value)
 {
@@ -220,6 +222,7 @@ complete_names(struct selection *s)
 		s->text[SEL_NAMESPACE], object));
 }
 
+/* What a model reads, when nobody wrote it. */
 static void
 complete_descriptions(struct selection *s)
 {

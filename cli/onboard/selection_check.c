@@ -6,6 +6,7 @@
 
 typedef int (*rule_fn)(const struct selection *s, struct err *e);
 
+/* A word from a closed list; `said` tells the list to people. */
 static int
 one_of(const struct selection *s, enum selection_text which,
     const char *const *list, const char *said, struct err *e)
@@ -19,6 +20,7 @@ one_of(const struct selection *s, enum selection_text which,
 				   selection_text(s, which));
 }
 
+/* Engine, mode, format and writeback. */
 static int
 check_words(const struct selection *s, struct err *e)
 {
@@ -51,6 +53,7 @@ check_words(const struct selection *s, struct err *e)
 	return rc;
 }
 
+/* Texts until here: they go into the contract as numbers. */
 static int
 check_numbers(const struct selection *s, struct err *e)
 {
@@ -68,6 +71,7 @@ check_numbers(const struct selection *s, struct err *e)
 	return 0;
 }
 
+/* Without these no contract can be made. */
 static int
 check_required(const struct selection *s, struct err *e)
 {
@@ -99,6 +103,7 @@ check_required(const struct selection *s, struct err *e)
 	return 0;
 }
 
+/* Does a proposal change the column? */
 static bool
 is_patched(const struct selection *s, const char *column)
 {
@@ -110,6 +115,7 @@ is_patched(const struct selection *s, const char *column)
 	return false;
 }
 
+/* What identifies a row must not be changed by what it identifies. */
 static int
 check_patch(const struct selection *s, struct err *e)
 {
@@ -142,6 +148,7 @@ check_patch(const struct selection *s, struct err *e)
 	return 0;
 }
 
+/* A bound on a column that does not change bounds nothing. */
 static int
 check_bounds(const struct selection *s, struct err *e)
 {
@@ -166,6 +173,7 @@ check_bounds(const struct selection *s, struct err *e)
 	return 0;
 }
 
+/* A transition is judged by what was read. */
 static bool
 is_readable(const struct selection *s, const char *column)
 {
@@ -175,6 +183,7 @@ is_readable(const struct selection *s, const char *column)
 	       names_have(&s->visible, column);
 }
 
+/* As with bounds; and the state must be known. */
 static int
 check_guards(const struct selection *s, struct err *e)
 {
@@ -203,6 +212,7 @@ check_guards(const struct selection *s, struct err *e)
 	return 0;
 }
 
+/* Such names become part of statements, so nothing else is let through. */
 static int
 identifier(const char *text, struct err *e)
 {
@@ -220,6 +230,7 @@ identifier(const char *text, struct err *e)
 	return rc;
 }
 
+/* Each of a list. */
 static int
 identifiers(const struct names *n, struct err *e)
 {
@@ -231,6 +242,7 @@ identifiers(const struct names *n, struct err *e)
 	return rc;
 }
 
+/* Every name that will stand in the contract as one. */
 static int
 check_identifiers(const struct selection *s, struct err *e)
 {
@@ -261,6 +273,7 @@ check_identifiers(const struct selection *s, struct err *e)
 	return rc;
 }
 
+/* Tools are called by these names. */
 static int
 check_tools(const struct selection *s, struct err *e)
 {
@@ -283,6 +296,7 @@ check_tools(const struct selection *s, struct err *e)
 	return 0;
 }
 
+/* Names of variables, for a value would be in a file then. */
 static int
 check_envs(const struct selection *s, struct err *e)
 {

@@ -40,6 +40,7 @@ text_of(struct reader *r, uint32_t node)
 	return arena_strndup(r->s->arena, t.ptr, t.len);
 }
 
+/* What a plain text may be written as. */
 static bool
 is_scalar(const struct reader *r, uint32_t node)
 {
@@ -103,6 +104,7 @@ each_member(struct reader *r, uint32_t node,
 	return rc;
 }
 
+/* Either a value of the contract or one of the model. */
 static int
 take_binding(struct reader *r, const char *column, uint32_t node, struct err *e)
 {
@@ -145,6 +147,7 @@ side(struct reader *r, uint32_t object, const char *key)
 	return n == JSON_NONE ? "" : text_of(r, n);
 }
 
+/* A side with a typing error must not be taken for none. */
 static int
 take_bound(struct reader *r, const char *column, uint32_t node, struct err *e)
 {
@@ -187,6 +190,7 @@ take_state(struct reader *r, const char *from, uint32_t node, struct err *e)
 	return take_names(r, node, &g->states[g->count++].to, e);
 }
 
+/* From a state to the states that may follow. */
 static int
 take_guard(struct reader *r, const char *column, uint32_t node, struct err *e)
 {
@@ -332,6 +336,7 @@ is_word(const struct selection_word *w, const char *key)
 	       (w->alias != NULL && strcmp(w->alias, key) == 0);
 }
 
+/* Numbers are kept as they are spelled. */
 static int
 take_text(
     struct reader *r, int which, const char *key, uint32_t node, struct err *e)

@@ -7,6 +7,7 @@
 
 #define LISTED_MAX 12
 
+/* With what there is, so that a typing error is seen. */
 static int
 not_found(const struct selection *s, const struct inspection *in,
     const char *table, struct err *e)
@@ -24,6 +25,7 @@ not_found(const struct selection *s, const struct inspection *in,
 	    table, names_join(&found, "nothing", s->arena));
 }
 
+/* The key of one column, or what was named. */
 static int
 take_key(struct selection *s, const struct inspected_table *t,
     struct buf *warnings, struct err *e)
@@ -52,6 +54,7 @@ take_key(struct selection *s, const struct inspected_table *t,
 	return 0;
 }
 
+/* Never guessed away: without one, somebody must say so. */
 static int
 take_tenant(struct selection *s, const struct inspected_table *t, struct err *e)
 {
@@ -96,6 +99,7 @@ take_visible(struct selection *s, const struct inspected_table *t,
 			 t->name);
 }
 
+/* A column that was named but is not there. */
 static int
 must_have(const struct inspected_table *t, const char *column, struct err *e)
 {

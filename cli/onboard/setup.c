@@ -99,6 +99,7 @@ absolute(const char *path, struct arena *a)
 	    a, "%s/%s", here, strncmp(path, "./", 2) == 0 ? path + 2 : path);
 }
 
+/* Absolute paths: a client is started elsewhere. */
 static void
 add_clients(struct fileset *set, const struct setup *u, struct arena *a)
 {
@@ -112,6 +113,7 @@ add_clients(struct fileset *set, const struct setup *u, struct arena *a)
 	}
 }
 
+/* Only for a row that was named: none is looked for. */
 static void
 add_inputs(
     struct fileset *set, const struct setup *u, const struct selection *s)
@@ -126,6 +128,7 @@ add_inputs(
 	}
 }
 
+/* The lines that scripts of 0.1.1 look for. */
 static void
 print_created(const struct setup *u, const struct selection *s, struct buf *out)
 {

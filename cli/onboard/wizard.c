@@ -31,6 +31,7 @@ wizard_say(const char *fmt, ...)
 	(void)fflush(stdout);
 }
 
+/* How often it is to be asked, with what is known now. */
 static size_t
 count_of(const struct wizard *w, size_t question)
 {
@@ -69,6 +70,8 @@ next(const struct wizard *w, struct place at)
 	return at;
 }
 
+/* On standard error, so that standard output can be kept; everything
+ * escaped, for suggestions come from a database. */
 static void
 prompt(const struct question *q, const char *label, const char *suggested)
 {
@@ -106,6 +109,7 @@ read_line(char line[LINE_SIZE])
 	return true;
 }
 
+/* Whole words of "a/b/c" only. */
 static bool
 is_choice(const char *choices, const char *answer)
 {
@@ -136,6 +140,7 @@ take_text(struct wizard *w, int which, const char *text, struct err *e)
 	return rc;
 }
 
+/* Choices first, then the question's own way, then as a text. */
 static int
 take(struct wizard *w, struct place at, const char *answer, struct err *e)
 {
@@ -162,6 +167,7 @@ meaning(const char *answer, const char *suggested)
 	return answer[0] == '\0' && suggested != NULL ? suggested : answer;
 }
 
+/* Whatever the reason, nothing was written. */
 static int
 canceled(struct err *e)
 {
@@ -169,6 +175,8 @@ canceled(struct err *e)
 	    "guided init canceled before writing files");
 }
 
+/* Until the table of questions ends. After a wrong answer the heading is
+ * not printed again. */
 static int
 converse(struct wizard *w, struct err *e)
 {

@@ -44,6 +44,7 @@ if_command(const struct wizard *w)
 	       selection_is(w->s, SEL_WRITEBACK, "command_handler");
 }
 
+/* Asked for confirmation only when there is none. */
 static size_t
 if_no_tenant(const struct wizard *w)
 {
@@ -68,6 +69,7 @@ if_recipe(const struct wizard *w)
 	return proposes(w) && w->has_recipe;
 }
 
+/* Once for each column that the recipe knows. */
 static size_t
 each_recipe_column(const struct wizard *w)
 {
@@ -149,6 +151,7 @@ suggest_schema(struct wizard *w, size_t k)
 					      : "";
 }
 
+/* What was said, else the first one of the schema. */
 static const char *
 suggest_table(struct wizard *w, size_t k)
 {
@@ -192,6 +195,7 @@ suggest_conflict(struct wizard *w, size_t k)
 					  : NULL;
 }
 
+/* What was said, else what is neither secret nor large. */
 static const char *
 suggest_visible(struct wizard *w, size_t k)
 {
@@ -223,6 +227,7 @@ suggest_recipe(struct wizard *w, size_t k)
 				      : "billing.late_fee_waiver";
 }
 
+/* What was said, else a column of the same name. */
 static const char *
 suggest_mapping(struct wizard *w, size_t k)
 {

@@ -20,6 +20,7 @@ shown(struct wizard *w, const char *text)
 	return out;
 }
 
+/* The beginning of a list that may be long. */
 static const char *
 first_of(struct wizard *w, const struct names *n, size_t max)
 {
@@ -103,6 +104,7 @@ guard_of(const struct selection *s)
 				     : "none needed";
 }
 
+/* What a reviewer would ask for first. */
 static void
 preview_guards(struct wizard *w, const struct selection *s)
 {

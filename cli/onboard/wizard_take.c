@@ -5,6 +5,7 @@
 #include "common/base/err.h"
 #include "common/base/str.h"
 
+/* People paste the URL itself here: it must not get into a file. */
 static int
 need_env(const char *answer, struct err *e)
 {
@@ -33,6 +34,7 @@ wizard_check(const struct wizard *w, struct err *e)
 	return rc != 0 ? rc : selection_check_columns(s, w->t, e);
 }
 
+/* One of the two variables of the trusted context. */
 static int
 take_env(struct wizard *w, enum selection_text which, const char *answer,
     struct err *e)
@@ -111,6 +113,7 @@ take_read_env(struct wizard *w, size_t k, const char *answer, struct err *e)
 	return rc;
 }
 
+/* Only one in which the role may read something. */
 int
 take_schema(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
@@ -183,6 +186,7 @@ take_table(struct wizard *w, size_t k, const char *answer, struct err *e)
 	return rc;
 }
 
+/* A column of the table that a contract can name. */
 static int
 need_column(struct wizard *w, const char *answer, struct err *e)
 {
@@ -209,6 +213,7 @@ take_column(struct wizard *w, enum selection_text which, const char *answer,
 	return rc;
 }
 
+/* The one answer that cannot be "none". */
 int
 take_key(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
@@ -218,6 +223,7 @@ take_key(struct wizard *w, size_t k, const char *answer, struct err *e)
 		   : take_column(w, SEL_PRIMARY_KEY, answer, e);
 }
 
+/* No column leads to the next question, which asks whether that is meant. */
 int
 take_tenant(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
@@ -226,6 +232,7 @@ take_tenant(struct wizard *w, size_t k, const char *answer, struct err *e)
 	return take_column(w, SEL_TENANT_KEY, answer, e);
 }
 
+/* Only the whole word: it opens every row to every caller. */
 int
 take_single(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
@@ -256,6 +263,7 @@ take_weak(struct wizard *w, size_t k, const char *answer, struct err *e)
 		   : selection_wrong(e, "type yes, or b to go back");
 }
 
+/* The key, tenant and version columns are shown in any case. */
 int
 take_visible(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
@@ -299,6 +307,7 @@ list_recipes(struct wizard *w)
 	}
 }
 
+/* Another recipe begins its mapping anew. */
 int
 take_recipe(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
@@ -313,6 +322,7 @@ take_recipe(struct wizard *w, size_t k, const char *answer, struct err *e)
 	return rc;
 }
 
+/* The last column of the recipe brings the rest of it. */
 int
 take_mapping(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
@@ -353,6 +363,7 @@ take_patch(struct wizard *w, size_t k, const char *answer, struct err *e)
 	return rc;
 }
 
+/* Bounds that do not fit are forgotten, not kept half. */
 int
 take_bounds(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
@@ -369,6 +380,7 @@ take_bounds(struct wizard *w, size_t k, const char *answer, struct err *e)
 	return CS_E_INVALID;
 }
 
+/* As with bounds. */
 int
 take_guards(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
@@ -385,6 +397,7 @@ take_guards(struct wizard *w, size_t k, const char *answer, struct err *e)
 	return CS_E_INVALID;
 }
 
+/* It is looked up by the first call, not here. */
 int
 take_smoke(struct wizard *w, size_t k, const char *answer, struct err *e)
 {
