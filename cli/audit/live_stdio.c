@@ -246,7 +246,7 @@ await(struct server *s, int id, struct json_doc *doc, uint32_t *result,
 	size_t looked = 0;
 
 	for (;;) {
-		const char *start = s->said.data + looked;
+		const char *start = buf_text(&s->said) + looked;
 		const char *line_end =
 		    s->said.len == looked
 			? NULL

@@ -31,6 +31,8 @@ page_open(
 {
 	char *copy;
 
+	/* An empty buffer has no address. */
+	text = text.len == 0 ? span_of("") : text;
 	*g = (struct page){.arena = arena_new(),
 	    .text = text,
 	    .map = JSON_NONE,

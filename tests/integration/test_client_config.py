@@ -176,6 +176,15 @@ class Files(Client):
         self.run_it("configure", "cursor", "--undo", "--yes")
         self.assertEqual(json.loads(self.get("cursor")), {"mcpServers": {"a": {"command": "x"}, "later": {"command": "y"}}})
 
+    def test_undo_beside_changes_in_a_file_that_was_empty(self):
+        self.put("cursor", "")
+        self.run_it("configure", "cursor", "--yes")
+        document = json.loads(self.get("cursor"))
+        document["mcpServers"]["later"] = {"command": "y"}
+        self.put("cursor", json.dumps(document))
+        self.run_it("configure", "cursor", "--undo", "--yes")
+        self.assertEqual(json.loads(self.get("cursor")), {"mcpServers": {"later": {"command": "y"}}})
+
     def test_many_shapes_of_files_stay_readable(self):
         for text in ("", "\n", "{}", "{ }", "{\n}\n", '{"x":1}', '{"x":1,}', '{"mcpServers":{}}', '{"mcpServers":{/* a */}}',
                      '{"mcpServers":{"a":{}},"z":[1,2]}', '{\n    "mcpServers": {\n        "a": {} // ,\n    }\n}',
