@@ -1,6 +1,7 @@
 """The readers of mcpd: their pools, time limits that reach the server, and the checks that come before any read."""
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from mariadb import Mariadb  # noqa: E402
 from postgres import PASSWORD, Postgres, wait_for  # noqa: E402
-from workspace import BIN, REDUCED, Workspace, contract  # noqa: E402
+from workspace import BIN, REDUCED, Workspace, child_of, contract  # noqa: E402
 
 CODE = "code"
 
@@ -507,17 +508,23 @@ class Scope(OnServer):
         with w.client() as mcp:
             mcp.read("INV-3001")
             mcp.read("INV-3001")
-            pid = self.server.sql("shop", "SELECT pid FROM pg_stat_activity WHERE usename = 'reader'")[0][0]
-            trace = subprocess.Popen(["strace", "-f", "-e", "trace=recvfrom,sendto", "-p", pid], stderr=subprocess.PIPE,
-                                     text=True) if shutil.which("strace") else None
+            pid = child_of(mcp.process.pid, "mcpd")
+            trace = subprocess.Popen(["strace", "-f", "-e", "trace=recvfrom,sendto", "-p", str(pid)],
+                                     stderr=subprocess.PIPE, text=True) if shutil.which("strace") else None
             if trace is None:
                 self.skipTest("strace is not installed")
             trace.stderr.readline()
             mcp.read("INV-3002")
             trace.send_signal(signal.SIGINT)
-            calls = [line for line in trace.communicate()[1].splitlines()
-                     if "recvfrom(" in line and "EAGAIN" not in line and "= 0" not in line]
-            self.assertEqual(len(calls), 1, calls)
+            lines = trace.communicate()[1].splitlines()
+            # The session is the descriptor on which the transaction begins; an answer is what it receives.
+            session = next(re.search(r"sendto\((\d+),", line).group(1) for line in lines if "cs_begin" in line)
+            steps = [re.search(r"(sendto|recvfrom)", line).group(1) for line in lines
+                     if re.search(r"(sendto|recvfrom)\(%s," % session, line) and "EAGAIN" not in line]
+            sent = steps.index("recvfrom")
+            self.assertEqual(set(steps[:sent]), {"sendto"}, lines)
+            self.assertNotIn("sendto", steps[sent:], lines)
+            self.assertTrue(any("cs_end" in line for line in lines), lines)
 
     def test_empty_principal_is_refused(self):
         w = self.scoped(trusted_context={"provider": "environment", "values": {
