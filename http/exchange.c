@@ -186,7 +186,11 @@ perform(struct transfer *tr, struct exchange_answer *out, struct err *e)
 {
 	CURLcode code = curl_easy_perform(tr->curl);
 
+	long sent = 0;
+
 	(void)curl_easy_getinfo(tr->curl, CURLINFO_RESPONSE_CODE, &out->status);
+	(void)curl_easy_getinfo(tr->curl, CURLINFO_REQUEST_SIZE, &sent);
+	out->was_sent = sent > 0;
 	if (tr->body.is_over || tr->head.is_over) {
 		return err_set(e, CS_E_TOO_LARGE, "HTTP_TOO_LARGE",
 		    "the answer is larger than %zu bytes", tr->body.max);

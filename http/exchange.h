@@ -36,6 +36,9 @@ struct exchange_answer {
 	long status;
 	struct buf headers; /* "name: value\n" each, of the final answer */
 	struct buf body;
+	/* Something of the request left; false: the other side cannot have
+	 * acted on it. Set on failures, too. */
+	bool was_sent;
 };
 
 /*
