@@ -50,7 +50,8 @@ free_event(struct event **ev)
 static bool
 is_busy(const struct conn *c)
 {
-	return c->role != ROLE_WRITER || c->leased_seq != 0;
+	return (c->role != ROLE_WRITER && c->role != ROLE_HANDLER) ||
+	       c->leased_seq != 0;
 }
 
 void
@@ -307,12 +308,12 @@ conn_document(struct conn *c, uint32_t id, struct span bytes)
 }
 
 struct conn *
-conn_claiming(struct ledger *l)
+conn_claiming(struct ledger *l, enum proto_role role)
 {
 	struct conn *c;
 
 	TAILQ_FOREACH (c, &l->conns, link) {
-		if (c->claiming && !c->closing) {
+		if (c->role == role && c->claiming && !c->closing) {
 			return c;
 		}
 	}
@@ -320,12 +321,12 @@ conn_claiming(struct ledger *l)
 }
 
 bool
-conn_has_writer(const struct ledger *l)
+conn_has_writer(const struct ledger *l, enum proto_role role)
 {
 	const struct conn *c;
 
 	TAILQ_FOREACH (c, &l->conns, link) {
-		if (c->role == ROLE_WRITER && c->greeted && !c->closing) {
+		if (c->role == role && c->greeted && !c->closing) {
 			return true;
 		}
 	}

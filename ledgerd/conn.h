@@ -41,7 +41,7 @@ struct conn {
 	struct buf held; /* waits for the commit */
 	struct waiter_list waiters;
 	unsigned waiter_count;
-	/* Writers only. */
+	/* Writers and handlers only. */
 	bool claiming; /* waits for a job; claim_id is the request */
 	uint32_t claim_id;
 	struct event *claim_timer;
@@ -82,10 +82,10 @@ void conn_release(struct conn *c);
 /* The commit failed: every held reply becomes LEDGER_UNAVAILABLE. */
 void conn_fail_held(struct conn *c);
 
-/* A writer that waits in CLAIM, or NULL. */
-struct conn *conn_claiming(struct ledger *l);
-/* Is any writer there, waiting or at work? Asked before a job is released,
- * so that no approval is spent on nobody. */
-bool conn_has_writer(const struct ledger *l);
+/* A peer of that role (writer or handler) that waits in CLAIM, or NULL. */
+struct conn *conn_claiming(struct ledger *l, enum proto_role role);
+/* Is one of that role there, waiting or at work? Asked before a job is
+ * released, so that no approval is spent on nobody. */
+bool conn_has_writer(const struct ledger *l, enum proto_role role);
 
 #endif

@@ -67,9 +67,10 @@ greet(struct conn *c, uint32_t id, const struct msg_hello *m)
 handler_fn
 dispatch_find(enum proto_role role, uint16_t type)
 {
-	const struct dispatch_row *row = role == ROLE_MCPD ? dispatch_mcpd
-					 : role == ROLE_WRITER
-					     ? dispatch_writer
+	const struct dispatch_row *row = role == ROLE_MCPD     ? dispatch_mcpd
+					 : role == ROLE_WRITER ? dispatch_writer
+					 : role == ROLE_HANDLER
+					     ? dispatch_handler
 					     : dispatch_control;
 
 	for (; row->handler != NULL; row++) {

@@ -20,6 +20,7 @@ struct dispatch_row {
  * PING, which dispatch_frame answers; ended by a NULL handler. */
 extern const struct dispatch_row dispatch_mcpd[];
 extern const struct dispatch_row dispatch_writer[];
+extern const struct dispatch_row dispatch_handler[];
 extern const struct dispatch_row dispatch_control[];
 
 /*

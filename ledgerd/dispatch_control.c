@@ -89,7 +89,8 @@ on_decide(struct conn *c, uint32_t id, const void *message)
 		json_close(&j, '}');
 		/* Only after the decision is in the turn's transaction: both
 		 * are on disk before either is answered. */
-		release_by_policy(conn_claiming(l));
+		release_by_policy(
+		    conn_claiming(l, job_executor_role(l, p.action)));
 	}
 	answer(c, id, rc, &document, &e);
 }
@@ -139,7 +140,7 @@ wait_for_receipt(
 /* Who may release is who may decide: the role is asked for again. */
 static int
 may_apply(struct ledger *l, const struct person *person, struct span id,
-    struct err *e)
+    enum proto_role *executor, struct err *e)
 {
 	struct proposal p;
 	struct change_set cs;
@@ -149,14 +150,22 @@ may_apply(struct ledger *l, const struct person *person, struct span id,
 	if (rc == 0) {
 		rc = proposal_check(&p, l->scratch, &cs, e);
 	}
+	if (rc == 0) {
+		*executor = job_executor_role(l, cs.action);
+	}
 	return rc != 0 ? rc : approval_may_decide(l, person, &cs, &role, e);
 }
 
 /* Before a release: with no writer the job would lie there and expire. */
 static int
-check_writer(const struct conn *c, struct err *e)
+check_writer(const struct conn *c, enum proto_role role, struct err *e)
 {
-	if (!conn_has_writer(c->ledger)) {
+	if (role == ROLE_HANDLER && !conn_has_writer(c->ledger, role)) {
+		return err_set(e, CS_E_UNAVAILABLE, "NO_HANDLER",
+		    "no writerd-handler is connected; nothing was released. "
+		    "Source database changed: no");
+	}
+	if (role == ROLE_WRITER && !conn_has_writer(c->ledger, role)) {
 		return err_set(e, CS_E_UNAVAILABLE, "NO_WRITER",
 		    "no writerd is connected; nothing was released. Source "
 		    "database changed: no");
@@ -176,13 +185,9 @@ static void
 await_writer(
     struct conn *c, uint32_t id, struct span proposal_id, uint32_t wait_ms)
 {
-	struct conn *writer;
-
 	wait_for_receipt(c, id, proposal_id, wait_ms);
-	writer = conn_claiming(c->ledger);
-	if (writer != NULL) {
-		release_lease_next(writer);
-	}
+	release_to_waiting(c->ledger, ROLE_WRITER);
+	release_to_waiting(c->ledger, ROLE_HANDLER);
 }
 
 static void
@@ -191,13 +196,14 @@ on_apply(struct conn *c, uint32_t id, const void *message)
 	const struct msg_apply *m = message;
 	struct ledger *l = c->ledger;
 	struct buf stored = BUF_INIT;
+	enum proto_role executor = ROLE_WRITER;
 	struct person person;
 	struct proposal p;
 	struct err e = {0};
 	int rc;
 
 	person_of(l, c->uid, &person);
-	rc = may_apply(l, &person, m->proposal_id, &e);
+	rc = may_apply(l, &person, m->proposal_id, &executor, &e);
 	if (rc == 0 && !m->dry_run) {
 		rc = reconcile_stored_answer(l, m->proposal_id, &stored, &e);
 	}
@@ -205,7 +211,7 @@ on_apply(struct conn *c, uint32_t id, const void *message)
 		answer(c, id, rc > 0 ? 0 : rc, &stored, &e);
 		return;
 	}
-	rc = check_writer(c, &e);
+	rc = check_writer(c, executor, &e);
 	if (rc == 0) {
 		rc = release_job(l, m->proposal_id, span_of(person.user),
 		    m->dry_run, &p, &e);
@@ -223,15 +229,16 @@ on_inspect(struct conn *c, uint32_t id, const void *message)
 {
 	const struct msg_inspect *m = message;
 	struct ledger *l = c->ledger;
+	enum proto_role executor = ROLE_WRITER;
 	struct person person;
 	struct proposal p;
 	struct err e = {0};
 	int rc;
 
 	person_of(l, c->uid, &person);
-	rc = may_apply(l, &person, m->proposal_id, &e);
+	rc = may_apply(l, &person, m->proposal_id, &executor, &e);
 	if (rc == 0) {
-		rc = check_writer(c, &e);
+		rc = check_writer(c, executor, &e);
 	}
 	if (rc == 0) {
 		rc = reconcile_inspect(
@@ -250,12 +257,13 @@ on_resolve(struct conn *c, uint32_t id, const void *message)
 	const struct msg_resolve *m = message;
 	struct ledger *l = c->ledger;
 	struct buf receipt = BUF_INIT;
+	enum proto_role executor = ROLE_WRITER;
 	struct person person;
 	struct err e = {0};
 	int rc;
 
 	person_of(l, c->uid, &person);
-	rc = may_apply(l, &person, m->proposal_id, &e);
+	rc = may_apply(l, &person, m->proposal_id, &executor, &e);
 	if (rc == 0) {
 		rc = reconcile_resolve(l, &person, m, &receipt, &e);
 	}

@@ -86,3 +86,10 @@ const struct dispatch_row dispatch_writer[] = {
     {MSG_OBSERVED, on_observed},
     {0, NULL},
 };
+
+/* What asks an application has no BEGIN to ask for and no row to look at. */
+const struct dispatch_row dispatch_handler[] = {
+    {MSG_CLAIM, on_claim},
+    {MSG_REPORT, on_report},
+    {0, NULL},
+};

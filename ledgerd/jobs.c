@@ -41,18 +41,21 @@ job_mint(struct ledger *l, const struct mint *mint, struct err *e)
 	uint8_t signature[SIGNATURE_LEN];
 	int rc = engine_of(l, mint->cs, &in.engine, e);
 
+	bool looks = mint->settle &&
+		     job_executor_role(l, mint->cs->action) != ROLE_HANDLER;
+
 	/* A settling job carries no approvals: it may only look up or give
-	 * back, so expired approvals must not keep an outcome unknown. */
-	if (rc == 0 && !mint->settle) {
+	 * back, so expired approvals must not keep an outcome unknown. To ask
+	 * an application again may write. */
+	if (rc == 0 && !looks) {
 		rc = approval_collect(
 		    l, mint->cs, decisions, &in.decision_count, e);
 	}
 	if (rc != 0) {
 		return rc;
 	}
-	in.expires_us =
-	    in.issued_us +
-	    (mint->settle ? SETTLE_EXPIRES_US : JOB_LEASE_S * INT64_C(1000000));
+	in.expires_us = in.issued_us + (looks ? SETTLE_EXPIRES_US
+					      : JOB_LEASE_S * INT64_C(1000000));
 	job_build(&in, &payload);
 	job_id_of(mint->cs->proposal_id, &id);
 	sign_dsse(l->key, DSSE_TYPE_JOB, buf_as_span(&payload), signature);
@@ -77,6 +80,15 @@ job_mint_look(
 	int rc = change_set_parse(p->change_set, l->scratch, &cs, e);
 
 	return rc != 0 ? rc : job_mint(l, &mint, e);
+}
+
+enum proto_role
+job_executor_role(const struct ledger *l, struct span action)
+{
+	const struct contract_capability *cap =
+	    contract_capability(l->contract, action);
+
+	return cap != NULL && cap->handler != NULL ? ROLE_HANDLER : ROLE_WRITER;
 }
 
 int

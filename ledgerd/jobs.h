@@ -36,6 +36,13 @@ int job_mint(struct ledger *l, const struct mint *mint, struct err *e);
 int job_mint_look(
     struct ledger *l, const struct proposal *p, bool inspect, struct err *e);
 
+/*
+ * Who executes proposals of this action under the contract in force: the
+ * application, by way of ROLE_HANDLER, or ROLE_WRITER. The latter also for an
+ * action that the contract does not have: it is refused there.
+ */
+enum proto_role job_executor_role(const struct ledger *l, struct span action);
+
 /* One row, copied to the scratch arena. */
 struct job_row {
 	int64_t seq;
@@ -46,6 +53,7 @@ struct job_row {
 	struct span payload;
 	uint8_t signature[SIGNATURE_LEN];
 	int64_t expires_us;
+	struct span action; /* of the proposal; JOB_NEXT only */
 };
 
 /* From the current row of a JOB_ or JOBS_ statement. */

@@ -8,16 +8,21 @@
 #include "common/base/xalloc.h"
 #include "ledgerd/conn.h"
 
-const char *const listener_names[] = {"mcpd", "writer", "control", NULL};
+#define LISTENERS 4
+#define CONTROL   2
+
+const char *const listener_names[] = {
+    "mcpd", "writer", "control", "handler", NULL};
 
 /* In the order of listener_names: the name decides the role. */
-static const enum proto_role roles[] = {ROLE_MCPD, ROLE_WRITER, ROLE_CONTROL};
+static const enum proto_role roles[LISTENERS] = {
+    ROLE_MCPD, ROLE_WRITER, ROLE_CONTROL, ROLE_HANDLER};
 
 static struct listener {
 	struct ledger *ledger;
 	enum proto_role role;
 	struct event *on_accept;
-} listeners[3];
+} listeners[LISTENERS];
 
 /* EAGAIN and ECONNABORTED are a peer that changed its mind. */
 static void
@@ -37,7 +42,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 int
 listeners_open(struct ledger *l, const struct listen_fds *fds, struct err *e)
 {
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < LISTENERS; i++) {
 		int fd = listenfds_get(fds, listener_names[i]);
 		/* Only control has to be there, see below. */
 		if (fd < 0) {
@@ -54,7 +59,7 @@ listeners_open(struct ledger *l, const struct listen_fds *fds, struct err *e)
 	}
 	/* Without mcpd or writer there is less to do; without control nobody
 	 * could look or decide. */
-	if (listeners[2].on_accept == NULL) {
+	if (listeners[CONTROL].on_accept == NULL) {
 		return err_set(e, CS_E_CONFIG, NULL,
 		    "no control listener was inherited: start ledgerd through "
 		    "countersign-run or its socket units");
@@ -67,7 +72,7 @@ listeners_take_pending(void)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < LISTENERS; i++) {
 		struct listener *listener = &listeners[i];
 		int peer = -1;
 
@@ -84,7 +89,7 @@ listeners_take_pending(void)
 void
 listeners_close(void)
 {
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < LISTENERS; i++) {
 		if (listeners[i].on_accept != NULL) {
 			event_free(listeners[i].on_accept);
 			listeners[i].on_accept = NULL;

@@ -1,5 +1,5 @@
 /*
- * The three listeners, one per role: which one a peer comes in on is its
+ * The listeners, one per role: which one a peer comes in on is its
  * authority.
  */
 #ifndef CS_LEDGERD_LISTENERS_H

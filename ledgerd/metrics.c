@@ -113,7 +113,7 @@ static void
 put_connections(struct ledger *l, const struct metric_out *o)
 {
 	static const enum proto_role roles[] = {
-	    ROLE_MCPD, ROLE_WRITER, ROLE_CONTROL};
+	    ROLE_MCPD, ROLE_WRITER, ROLE_HANDLER, ROLE_CONTROL};
 	const struct conn *c = NULL;
 	uint64_t held = 0;
 

@@ -17,7 +17,8 @@ reconcile_is_needed_by(const struct ledger *l, const struct proposal *p)
 	const struct contract_source *source =
 	    contract_source(l->contract, p->source_id);
 
-	return source != NULL && source->receipts == RECEIPTS_LEDGER;
+	return source != NULL && source->receipts == RECEIPTS_LEDGER &&
+	       job_executor_role(l, p->action) == ROLE_WRITER;
 }
 
 int
@@ -75,7 +76,8 @@ reconcile_stored_answer(struct ledger *l, struct span proposal_id,
 
 	if (rc != 0 || p.state != STATE_APPLIED ||
 	    (rc = job_intent(l, p.proposal_id, &intent, e)) != 0 ||
-	    intent == INTENT_NONE) {
+	    (intent == INTENT_NONE &&
+		job_executor_role(l, p.action) == ROLE_WRITER)) {
 		return rc;
 	}
 	if ((rc = proposal_check(&p, l->scratch, &cs, e)) != 0 ||
@@ -85,7 +87,7 @@ reconcile_stored_answer(struct ledger *l, struct span proposal_id,
 	}
 	own_receipt(l, &cs, RECEIPT_ALREADY_APPLIED, &r);
 	r.explain = span_of("The ledger holds the receipt of an earlier "
-			    "attempt; nothing was sent to the source.");
+			    "attempt; nothing was sent.");
 	receipt_build(&r, document);
 	rc = release_record_receipt(
 	    l, &p, &r, EVENT_ALREADY_APPLIED, buf_as_span(document), e);
@@ -294,10 +296,14 @@ reconcile_inspect(struct ledger *l, struct span proposal_id,
 		return rc;
 	}
 	if (intent == INTENT_NONE) {
+		bool is_asked =
+		    job_executor_role(l, out->action) == ROLE_HANDLER;
 		return err_set(e, CS_E_STATE, "RECEIPT_IN_SOURCE",
-		    "this source keeps receipts, which say more than its row: "
-		    "countersign apply %.*s looks the receipt up and writes "
-		    "nothing",
+		    is_asked ? "the application keeps the receipt: countersign "
+			       "apply %.*s asks it again under the same key"
+			     : "this source keeps receipts, which say more "
+			       "than its row: countersign apply %.*s looks the "
+			       "receipt up and writes nothing",
 		    SPAN_ARGS(out->proposal_id));
 	}
 	if ((rc = store_request_begin(&l->store, e)) != 0) {
@@ -398,8 +404,16 @@ latest_commit_us(const struct ledger *l, const struct proposal *p,
 {
 	const struct contract_source *source =
 	    contract_source(l->contract, p->source_id);
+	const struct contract_capability *cap =
+	    contract_capability(l->contract, p->action);
 	int64_t timeout_ms = STATEMENT_TIMEOUT_MS;
 
+	/* No server ends what an application does: the time that it was given
+	 * is all that there is. */
+	if (cap != NULL && cap->handler != NULL) {
+		return attempt->released_us + JOB_LEASE_S * INT64_C(1000000) +
+		       (2 * cap->handler->timeout_ms + COMMIT_SLACK_MS) * 1000;
+	}
 	if (source == NULL || source->engine == ENGINE_SQLITE) {
 		return 0;
 	}

@@ -185,21 +185,30 @@ withdraw(struct ledger *l, const struct job_row *job, struct err *e)
 			     span_of("ledgerd"), span_of("{}"), e);
 }
 
-/* The next released job that has not expired; expired ones are withdrawn. */
+/* The next released job for that role which has not expired; expired ones are
+ * withdrawn. */
 static int
-next_job(struct ledger *l, struct job_row *job, struct err *e)
+next_job(
+    struct ledger *l, enum proto_role role, struct job_row *job, struct err *e)
 {
 	struct store *s = &l->store;
+	int64_t seq = 0;
 
 	for (;;) {
-		int rc = stmt_run(s, STMT_JOB_NEXT, e, "");
+		int rc = stmt_run(s, STMT_JOB_NEXT, e, "i", seq);
 		if (rc == SQLITE_ROW) {
-			job_from_row(l, s->stmts[STMT_JOB_NEXT], job);
+			sqlite3_stmt *st = s->stmts[STMT_JOB_NEXT];
+			job_from_row(l, st, job);
+			job->action = arena_span(l->scratch, stmt_span(st, 8));
+			seq = job->seq;
 		}
 		stmt_done(s, STMT_JOB_NEXT);
 		if (rc != SQLITE_ROW) {
 			return rc == SQLITE_DONE ? CS_E_NOT_FOUND
 						 : CS_E_UNAVAILABLE;
+		}
+		if (job_executor_role(l, job->action) != role) {
+			continue;
 		}
 		if (job->expires_us > clock_now_us()) {
 			return 0;
@@ -225,7 +234,7 @@ release_lease_next(struct conn *writer)
 		return;
 	}
 	if ((rc = store_begin(&l->store, &e)) == 0 &&
-	    (rc = next_job(l, &job, &e)) == 0) {
+	    (rc = next_job(l, writer->role, &job, &e)) == 0) {
 		rc = stmt_change(&l->store, STMT_JOB_MOVE, &e, "iss", job.seq,
 		    "released", "leased");
 	}
@@ -249,21 +258,39 @@ release_lease_next(struct conn *writer)
 	conn_reply(writer, writer->claim_id, MSG_JOB, &m);
 }
 
-/* The next approved proposal behind *seq; false when there is none. */
+void
+release_to_waiting(struct ledger *l, enum proto_role role)
+{
+	struct conn *writer = conn_claiming(l, role);
+
+	if (writer != NULL) {
+		release_lease_next(writer);
+	}
+}
+
+/* The next approved proposal behind *seq that is this role's to execute; false
+ * when there is none. */
 static bool
-next_approved(struct ledger *l, int64_t *seq, struct span *id)
+next_approved(
+    struct ledger *l, enum proto_role role, int64_t *seq, struct span *id)
 {
 	struct store *s = &l->store;
 	struct err e = {0};
-	int rc = stmt_run(s, STMT_PROPOSAL_APPROVED, &e, "i", *seq);
 
-	if (rc == SQLITE_ROW) {
-		sqlite3_stmt *st = s->stmts[STMT_PROPOSAL_APPROVED];
-		*seq = stmt_int(st, 0);
-		*id = arena_span(l->scratch, stmt_span(st, 1));
+	for (;;) {
+		struct span action = {0};
+		int rc = stmt_run(s, STMT_PROPOSAL_APPROVED, &e, "i", *seq);
+		if (rc == SQLITE_ROW) {
+			sqlite3_stmt *st = s->stmts[STMT_PROPOSAL_APPROVED];
+			*seq = stmt_int(st, 0);
+			*id = arena_span(l->scratch, stmt_span(st, 1));
+			action = arena_span(l->scratch, stmt_span(st, 2));
+		}
+		stmt_done(s, STMT_PROPOSAL_APPROVED);
+		if (rc != SQLITE_ROW || job_executor_role(l, action) == role) {
+			return rc == SQLITE_ROW;
+		}
 	}
-	stmt_done(s, STMT_PROPOSAL_APPROVED);
-	return rc == SQLITE_ROW;
 }
 
 void
@@ -278,7 +305,7 @@ release_by_policy(struct conn *writer)
 	    l->contract->apply != APPLY_ON_APPROVAL) {
 		return;
 	}
-	while (next_approved(l, &seq, &id)) {
+	while (next_approved(l, writer->role, &seq, &id)) {
 		struct err e = {0};
 		if (release_job(l, id, span_of("apply: on_approval"), false, &p,
 			&e) == 0) {
@@ -340,6 +367,25 @@ release_record_receipt(struct ledger *l, const struct proposal *p,
 	return rc;
 }
 
+/* The look-up that follows an unknown outcome. To ask an application again is
+ * to write, so it needs approvals that still hold: without, a person looks. */
+static int
+follow_up(struct ledger *l, const struct proposal *p, struct err *e)
+{
+	struct err why = {0};
+	int rc = job_mint_look(l, p, false, &why);
+
+	if (rc != 0 && rc != CS_E_UNAVAILABLE &&
+	    job_executor_role(l, p->action) == ROLE_HANDLER) {
+		log_err(LOG_LEVEL_WARN, "handler_not_asked_again", &why);
+		return 0;
+	}
+	if (rc != 0) {
+		*e = why;
+	}
+	return rc;
+}
+
 /* Move the proposal where the receipt leads, record it, close the job. */
 static int
 apply_receipt(struct ledger *l, const struct job_row *job,
@@ -384,7 +430,27 @@ apply_receipt(struct ledger *l, const struct job_row *job,
 		rc = job_intent(l, p.proposal_id, &intent, e);
 	}
 	if (rc == 0 && intent == INTENT_NONE) {
-		rc = job_mint_look(l, &p, false, e);
+		rc = follow_up(l, &p, e);
+	}
+	return rc;
+}
+
+/* One row at most: a receipt for more cannot come from a single-row UPDATE,
+ * whatever else it says. What an application does may be more. */
+static int
+check_rows(struct ledger *l, const struct job_row *job, const struct receipt *r,
+    struct err *e)
+{
+	struct proposal p;
+	int rc =
+	    r->rows_affected <= 1
+		? 0
+		: proposal_load(&l->store, job->proposal_id, l->scratch, &p, e);
+
+	if (rc == 0 && r->rows_affected > 1 &&
+	    job_executor_role(l, p.action) != ROLE_HANDLER) {
+		rc = err_set(e, CS_E_INVALID, "RECEIPT_INVALID",
+		    "the receipt speaks of more than one row");
 	}
 	return rc;
 }
@@ -405,6 +471,10 @@ check_report(struct conn *writer, const struct msg_report *m,
 	}
 	/* A writer's text decides nothing about other proposals: ids and dry
 	 * run have to be those of the lease. */
+	rc = check_rows(l, job, r, e);
+	if (rc != 0) {
+		return rc;
+	}
 	if (!span_equal(r->job_id, job->job_id) ||
 	    !span_equal(r->proposal_id, job->proposal_id) ||
 	    r->dry_run != job->dry_run || job_is_inspection_row(job)) {
@@ -553,7 +623,6 @@ release_lost(struct ledger *l, int64_t job_seq)
 {
 	struct job_row job;
 	struct err e = {0};
-	struct conn *writer;
 	int rc = job_find_leased(l, job_seq, &job, &e);
 
 	if (rc == 0) {
@@ -569,10 +638,8 @@ release_lost(struct ledger *l, int64_t job_seq)
 		log_err(LOG_LEVEL_ERR, "lost_job_not_recorded", &e);
 	}
 	group_commit_want(l);
-	writer = conn_claiming(l);
-	if (writer != NULL) {
-		release_lease_next(writer);
-	}
+	release_to_waiting(l, ROLE_WRITER);
+	release_to_waiting(l, ROLE_HANDLER);
 }
 
 /* Row by row until none is left: `fn` takes each out of its state, so the

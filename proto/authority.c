@@ -6,6 +6,7 @@
  * whole matrix can be read at a glance. */
 #define M ROLE_MCPD
 #define W ROLE_WRITER
+#define H ROLE_HANDLER
 #define C ROLE_CONTROL
 #define L ROLE_LEDGER
 
@@ -18,6 +19,7 @@ static const struct msg_info table[] = {
 
 #undef M
 #undef W
+#undef H
 #undef C
 #undef L
 
@@ -86,6 +88,8 @@ proto_role_name(enum proto_role role)
 		return "control";
 	case ROLE_LEDGER:
 		return "ledgerd";
+	case ROLE_HANDLER:
+		return "handler";
 	default:
 		return "unknown";
 	}

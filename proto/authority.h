@@ -9,14 +9,15 @@
 
 #define PROTO_MAGIC 0x43534931U /* "CSI1" */
 #define PROTO_MAJOR 2
-#define PROTO_MINOR 1
+#define PROTO_MINOR 2
 
 /* Bits, so that msg.def can name several senders. */
 enum proto_role {
 	ROLE_MCPD = 1,
 	ROLE_WRITER = 2,
 	ROLE_CONTROL = 4,
-	ROLE_LEDGER = 8
+	ROLE_LEDGER = 8,
+	ROLE_HANDLER = 16 /* takes the jobs of application handlers, no other */
 };
 
 /* When a message may come: FIRST opens the connection and may come only

@@ -119,11 +119,9 @@ receipt_parse(
 	out->explain = take_text(&details, "explanation");
 	members_end(&details);
 	members_end(&m);
-	/* One row at most: a receipt for more cannot come from a single-row
-	 * UPDATE, whatever else it says. */
 	if (members_bad(&m) != NULL ||
 	    !status_from_name(status, &out->status) || out->rows_affected < 0 ||
-	    out->rows_affected > 1) {
+	    out->rows_affected > RECEIPT_ROWS_MAX) {
 		return err_set(e, CS_E_INVALID, "RECEIPT_INVALID",
 		    "the receipt is not a %s document", SCHEMA);
 	}

@@ -43,6 +43,9 @@ struct receipt {
 	struct span explain; /* one safe sentence, may be empty */
 };
 
+/* What an application may claim to have changed at once. */
+#define RECEIPT_ROWS_MAX INT64_C(1000000)
+
 /* 0.1.1's word; "unknown" for a number out of range. */
 const char *receipt_status_name(enum receipt_status status);
 
@@ -55,9 +58,9 @@ void receipt_build(const struct receipt *r, struct buf *out);
 
 /*
  * Parse exactly that document (untrusted: a writer can say anything).
- * CS_E_INVALID with RECEIPT_INVALID otherwise, also for more than one row.
- * Whether it is about the leased job is the caller's to compare. Spans borrow
- * from `text` or live in `a`.
+ * CS_E_INVALID with RECEIPT_INVALID otherwise. Whether it is about the leased
+ * job, and may be about more than one row, is the caller's to judge. Spans
+ * borrow from `text` or live in `a`.
  */
 int receipt_parse(
     struct span text, struct arena *a, struct receipt *out, struct err *e);

@@ -22,14 +22,14 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/fixture.h"
 
-#define PEERS 3U
+#define PEERS 4U
 /* The hash in the vectors; the hash of the newest proposal takes its place. */
 #define KNOWN_HASH                                                          \
 	"sha256:ec57e0cd7ccecf39a54bac8f201dce0e30c645952a1526599b41e4e6de" \
 	"b52d0a"
 
 static const enum proto_role roles[PEERS] = {
-    ROLE_MCPD, ROLE_WRITER, ROLE_CONTROL};
+    ROLE_MCPD, ROLE_WRITER, ROLE_CONTROL, ROLE_HANDLER};
 
 static struct fixture f;
 static struct ledger l = {.conns = TAILQ_HEAD_INITIALIZER(l.conns)};

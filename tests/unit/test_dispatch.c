@@ -6,7 +6,8 @@
 
 #include "ledgerd/dispatch.h"
 
-static const enum proto_role roles[] = {ROLE_MCPD, ROLE_WRITER, ROLE_CONTROL};
+static const enum proto_role roles[] = {
+    ROLE_MCPD, ROLE_WRITER, ROLE_HANDLER, ROLE_CONTROL};
 
 /* HELLO and PING are answered before the tables are asked. */
 static bool
@@ -63,6 +64,8 @@ the_model_facing_role_can_neither_decide_nor_claim(void **state)
 	}
 	assert_true(dispatch_find(ROLE_WRITER, MSG_DECIDE) == NULL);
 	assert_true(dispatch_find(ROLE_WRITER, MSG_PROPOSE) == NULL);
+	assert_true(dispatch_find(ROLE_HANDLER, MSG_DECIDE) == NULL);
+	assert_true(dispatch_find(ROLE_HANDLER, MSG_OBSERVED) == NULL);
 	assert_true(dispatch_find(ROLE_CONTROL, MSG_CLAIM) == NULL);
 	assert_true(dispatch_find(ROLE_CONTROL, MSG_PROPOSE) == NULL);
 }
@@ -71,7 +74,7 @@ static void
 no_message_stands_twice_in_a_table(void **state)
 {
 	static const struct dispatch_row *const tables[] = {
-	    dispatch_mcpd, dispatch_writer, dispatch_control};
+	    dispatch_mcpd, dispatch_writer, dispatch_handler, dispatch_control};
 
 	(void)state;
 	for (size_t t = 0; t < COUNT(tables); t++) {

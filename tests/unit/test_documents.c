@@ -393,7 +393,7 @@ static const struct {
 } bad_receipts[] = {
     {"\"applied\"", "\"canceled\""},
     {"\"applied\"", "\"APPLIED\""},
-    {"\"rows_affected\":1", "\"rows_affected\":2"},
+    {"\"rows_affected\":1", "\"rows_affected\":1000001"},
     {"\"rows_affected\":1", "\"rows_affected\":-1"},
     {"\"rows_affected\":1", "\"rows_affected\":true"},
     {"receipt.v1", "receipt.v0"},

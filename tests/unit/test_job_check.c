@@ -33,7 +33,7 @@ static int
 check_with(const uint8_t *key, struct err *e)
 {
 	struct job_authority authority = {
-	    f.contract, key, f.now_us + FIXTURE_MINUTE};
+	    f.contract, key, f.now_us + FIXTURE_MINUTE, false};
 	struct checked_job checked;
 
 	return job_check(&authority, &f.message, f.arena, &checked, e);

@@ -539,9 +539,9 @@ static const struct {
 	char policy;
 	uint16_t reply;
 } matrix[] = {
-    {0x01, "HELLO", "MWCL", 1024, 'F', 0x01},
+    {0x01, "HELLO", "MWHCL", 1024, 'F', 0x01},
     {0x02, "FAILURE", "L", 2048, 'R', 0},
-    {0x03, "PING", "MWC", 0, 'O', 0x04},
+    {0x03, "PING", "MWHC", 0, 'O', 0x04},
     {0x04, "PONG", "L", 0, 'R', 0},
     {0x05, "DOCUMENT", "L", 1048576, 'R', 0},
     {0x06, "PROGRESS", "L", 128, 'R', 0},
@@ -554,10 +554,10 @@ static const struct {
     {0x16, "STATUS", "M", 24576, 'O', 0x17},
     {0x17, "STATED", "L", 2048, 'R', 0},
     {0x18, "WITHDRAW", "M", 24576, 'O', 0x17},
-    {0x20, "CLAIM", "W", 64, 'O', 0x21},
+    {0x20, "CLAIM", "WH", 64, 'O', 0x21},
     {0x21, "JOB", "L", 1048576, 'R', 0},
     {0x22, "IDLE", "L", 0, 'R', 0},
-    {0x23, "REPORT", "W", 65536, 'O', 0x04},
+    {0x23, "REPORT", "WH", 65536, 'O', 0x04},
     {0x24, "APPLYING", "W", 1024, 'O', 0x04},
     {0x25, "OBSERVED", "W", 262144, 'O', 0x04},
     {0x30, "QUERY", "C", 16384, 'O', 0x05},
@@ -575,7 +575,8 @@ static const struct {
 	char letter;
 	const char *name;
 } roles[] = {{ROLE_MCPD, 'M', "mcpd"}, {ROLE_WRITER, 'W', "writer"},
-    {ROLE_CONTROL, 'C', "control"}, {ROLE_LEDGER, 'L', "ledgerd"}};
+    {ROLE_HANDLER, 'H', "handler"}, {ROLE_CONTROL, 'C', "control"},
+    {ROLE_LEDGER, 'L', "ledgerd"}};
 
 static void
 check_cell(size_t row, size_t role, bool greeted, bool reply)
@@ -650,6 +651,7 @@ the_cap_of_a_role_is_its_largest_message(void **state)
 	(void)state;
 	assert_int_equal(msg_role_cap(ROLE_MCPD), 1048576);
 	assert_int_equal(msg_role_cap(ROLE_WRITER), 262144);
+	assert_int_equal(msg_role_cap(ROLE_HANDLER), 65536);
 	assert_int_equal(msg_role_cap(ROLE_CONTROL), 16384);
 	assert_int_equal(msg_role_cap(ROLE_LEDGER), 1048576);
 }
