@@ -474,8 +474,14 @@ control_ask_writer(struct control *c, uint16_t type, const void *message,
 {
 	int rc = control_request(c, type, message, out, e);
 
-	if (rc == CS_E_UNAVAILABLE && strcmp(err_reason(e), "NO_WRITER") == 0) {
-		rc = control_start(c, "writerd", e);
+	const char *missing =
+	    rc != CS_E_UNAVAILABLE                     ? NULL
+	    : strcmp(err_reason(e), "NO_WRITER") == 0  ? "writerd"
+	    : strcmp(err_reason(e), "NO_HANDLER") == 0 ? "writerd-handler"
+						       : NULL;
+
+	if (missing != NULL) {
+		rc = control_start(c, missing, e);
 		if (rc == 0) {
 			rc = control_request(c, type, message, out, e);
 		}

@@ -4,7 +4,7 @@ install(TARGETS countersign countersign-run RUNTIME
 	DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS countersign-review RUNTIME
 	DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/countersign)
-install(TARGETS mcpd ledgerd writerd countersign-jwks countersign-http countersign-inspect RUNTIME
+install(TARGETS mcpd ledgerd writerd writerd-handler countersign-jwks countersign-http countersign-inspect RUNTIME
 	DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/countersign
 	PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_EXECUTE
 	WORLD_EXECUTE)

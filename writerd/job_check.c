@@ -49,7 +49,8 @@ check_contract(const struct job_authority *authority, const struct job *job,
 }
 
 static int
-check_target(const struct checked_job *j, struct err *e)
+check_target(const struct job_authority *authority, const struct checked_job *j,
+    struct err *e)
 {
 	const struct contract_capability *cap = j->cap;
 	const struct change_set *cs = &j->cs;
@@ -65,12 +66,16 @@ check_target(const struct checked_job *j, struct err *e)
 	    !span_is(cs->business_object, cap->table) ||
 	    !span_is(cs->primary_key.name, cap->primary_key) ||
 	    !span_is(cs->executor, cap->executor) ||
-	    strcmp(cap->executor, "sql_update") != 0) {
+	    (authority->is_handler
+		    ? cap->handler == NULL
+		    : strcmp(cap->executor, "sql_update") != 0)) {
 		return refuse(e, "TARGET_NOT_REVIEWED",
 		    "the target does not match any reviewed proposal "
 		    "capability");
 	}
-	if (cap->source->read_only || cap->source->write_url_env == NULL) {
+	/* An application writes by what it holds itself. */
+	if (!authority->is_handler &&
+	    (cap->source->read_only || cap->source->write_url_env == NULL)) {
 		return refuse(e, "TARGET_NOT_REVIEWED",
 		    "the contract allows no direct writes to this source");
 	}
@@ -245,7 +250,7 @@ static int
 check_approvals(const struct job_authority *authority,
     const struct checked_job *j, struct arena *a, struct err *e)
 {
-	if (j->job.settle) {
+	if (j->job.settle && !authority->is_handler) {
 		/* It only looks a receipt up; it writes nothing. */
 		return 0;
 	}
@@ -264,12 +269,14 @@ check_approvals(const struct job_authority *authority,
 
 /* Everything that the contract says about this change. */
 static int
-check_review(const struct checked_job *j, struct err *e)
+check_review(const struct job_authority *authority, const struct checked_job *j,
+    struct err *e)
 {
 	int rc;
 
-	if ((rc = check_target(j, e)) != 0 || (rc = check_columns(j, e)) != 0 ||
-	    (rc = check_row(j, e)) != 0 || (rc = check_guard(j, e)) != 0 ||
+	if ((rc = check_target(authority, j, e)) != 0 ||
+	    (rc = check_columns(j, e)) != 0 || (rc = check_row(j, e)) != 0 ||
+	    (rc = check_guard(j, e)) != 0 ||
 	    (rc = check_after(&j->cs, e)) != 0) {
 		return rc;
 	}
@@ -306,6 +313,6 @@ job_check(const struct job_authority *authority, const struct msg_job *m,
 		return refuse(e, "TARGET_NOT_REVIEWED",
 		    "the contract has no such capability");
 	}
-	rc = check_review(out, e);
+	rc = check_review(authority, out, e);
 	return rc != 0 ? rc : check_approvals(authority, out, a, e);
 }

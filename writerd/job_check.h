@@ -18,6 +18,9 @@ struct job_authority {
 	const struct contract *contract;
 	const uint8_t *ledger_key; /* PUBLIC_KEY_LEN bytes */
 	int64_t now_us;
+	/* Takes what applications execute, and only that; otherwise what is
+	 * applied by SQL. */
+	bool is_handler;
 };
 
 /* A job that passed. Borrows from the payload and the arena. */

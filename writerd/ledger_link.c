@@ -173,7 +173,7 @@ ledger_hello(struct ledger_link *l, const uint8_t contract[32],
 	struct msg_hello m = {.magic = PROTO_MAGIC,
 	    .major = PROTO_MAJOR,
 	    .minor = PROTO_MINOR,
-	    .role = ROLE_WRITER,
+	    .role = l->role,
 	    .build = span_of(CS_VERSION)};
 	struct msg_hello answer;
 	struct frame f;

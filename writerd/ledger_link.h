@@ -17,7 +17,8 @@ struct ledger_link {
 	int alive_fd; /* end of file: the supervisor is gone; -1 none */
 	uint32_t next_id;
 	struct buf in;
-	sigset_t waiting; /* signals that may interrupt a wait */
+	enum proto_role role; /* ROLE_WRITER or ROLE_HANDLER */
+	sigset_t waiting;     /* signals that may interrupt a wait */
 	const volatile sig_atomic_t *stop;
 	/* Claim the next job together with the next report, willing to wait
 	 * that long; 0: do not. */

@@ -227,6 +227,7 @@ set_up(struct writer *w, int argc, char **argv, struct arena *a, struct err *e)
 	if (w->options.check) {
 		return startup_ready(&w->startup, e);
 	}
+	w->link.role = ROLE_WRITER;
 	w->link.fd = w->startup.ledger_fd;
 	w->link.alive_fd = startup_liveness_fd(&w->startup);
 	catch_signals(&w->link);

@@ -9,9 +9,11 @@
 
 const char run_usage[] =
     "usage: countersign-run [--config FILE] [--store PATH]\n"
-    "           [--roles ledgerd,writerd,mcpd] [--libexec DIR]\n"
+    "           [--roles ledgerd,writerd,writerd-handler,mcpd] [--libexec "
+    "DIR]\n"
     "           [--log-format kv|json]\n"
-    "           [--check] [--check-reads] [--exit-idle] [--print-ready] "
+    "           [--check] [--check-reads] [--check-handlers] [--exit-idle] "
+    "[--print-ready] "
     "[--accept-reduced-isolation]\n"
     "           [--no-stdio] [--forward-hangup] [--mcpd-credential NAME]... "
     "[--mcpd-arg ARG]...\n";
@@ -19,6 +21,7 @@ const char run_usage[] =
 static const char *const role_names[RUN_ROLES] = {
     [RUN_LEDGERD] = "ledgerd",
     [RUN_WRITERD] = "writerd",
+    [RUN_HANDLER] = "writerd-handler",
     [RUN_JWKS] = "countersign-jwks",
     [RUN_MCPD] = "mcpd",
 };
@@ -87,6 +90,8 @@ take_flag(struct run_options *o, const char *arg)
 		o->check = true;
 	} else if (strcmp(arg, "--check-reads") == 0) {
 		o->check = o->check_reads = true;
+	} else if (strcmp(arg, "--check-handlers") == 0) {
+		o->check = o->check_handlers = true;
 	} else if (strcmp(arg, "--help") == 0) {
 		o->wants_help = true;
 	} else {
@@ -145,8 +150,9 @@ run_options_parse(struct run_options *o, int argc, char **argv, struct err *e)
 	if (o->check) {
 		o->role[RUN_LEDGERD] = false;
 		o->role[RUN_JWKS] = false;
+		o->role[RUN_HANDLER] = o->check_handlers;
 		o->role[RUN_MCPD] = o->check_reads;
-		o->role[RUN_WRITERD] = !o->check_reads;
+		o->role[RUN_WRITERD] = !o->check_reads && !o->check_handlers;
 		o->roles_given = true;
 	}
 	if (o->print_ready && o->role[RUN_MCPD]) {

@@ -16,7 +16,8 @@ struct err;
 enum run_role {
 	RUN_LEDGERD,
 	RUN_WRITERD,
-	RUN_JWKS, /* only where the contract has a jwks_url */
+	RUN_HANDLER, /* only where the contract has executors */
+	RUN_JWKS,    /* only where the contract has a jwks_url */
 	RUN_MCPD,
 	RUN_ROLES
 };
@@ -31,6 +32,7 @@ struct run_options {
 	 * with `check_reads` mcpd. */
 	bool check;
 	bool check_reads;
+	bool check_handlers; /* a writerd-handler, that only reaches them */
 	bool print_ready;
 	bool forward_hangup; /* SIGHUP is for mcpd, not the end */
 	bool no_stdio;       /* mcpd serves a socket; the terminal is not its */

@@ -25,7 +25,7 @@ struct run {
 	struct identities ids;
 	struct rundir dir;
 	struct run_secrets secrets;
-	int ledger_fd[RUN_ROLES]; /* for mcpd and writerd; -1 */
+	int ledger_fd[RUN_ROLES]; /* for mcpd and the writers; -1 */
 	bool owns_store; /* else another instance's ledgerd serves us */
 	struct child children[RUN_ROLES];
 	sigset_t while_waiting; /* the signal mask of run_supervise's wait */

@@ -1,5 +1,5 @@
 /*
- * <store>.run/: the lock that says who owns the store, and the three sockets.
+ * <store>.run/: the lock that says who owns the store, and the four sockets.
  * Everything is reached through the folder's descriptor, so that neither the
  * length of the path (sun_path has 108 bytes) nor a renamed parent matters.
  */
@@ -18,6 +18,7 @@ struct identities {
 	gid_t ledgerd_gid;
 	gid_t mcpd_gid;
 	gid_t writerd_gid;
+	gid_t handler_gid;   /* 0 when there is no such user */
 	gid_t reviewers_gid; /* 0 when there is no such group */
 };
 

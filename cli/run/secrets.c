@@ -58,6 +58,16 @@ is_used_for_writing(const struct contract *c, const char *name)
 			return true;
 		}
 	}
+	for (size_t i = 0; i < c->executor_count; i++) {
+		const struct contract_executor *x = &c->executors[i];
+		const char *const names[] = {x->url_env, x->token_env,
+		    x->signing_secret_env, x->command_env};
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+			if (names[k] != NULL && strcmp(names[k], name) == 0) {
+				return true;
+			}
+		}
+	}
 	return false;
 }
 
@@ -75,8 +85,9 @@ check_separation(const struct run_secrets *s, const struct contract *c,
 		}
 		if (!accepts) {
 			return err_set(e, CS_E_CONFIG, "CREDENTIAL_SHARED",
-			    "%s is a read URL and a write URL: mcpd would hold "
-			    "the credential that writes; use two variables "
+			    "%s is for mcpd and for a process that writes: "
+			    "mcpd would hold a credential that writes; use two "
+			    "variables "
 			    "(or --accept-reduced-isolation)",
 			    name);
 		}
@@ -129,6 +140,12 @@ run_secrets_load(struct run_secrets *s, const struct contract *c,
 	for (size_t i = 0; i < c->source_count; i++) {
 		add_name(s, c->sources[i].read_url_env, RUN_MCPD);
 		add_name(s, c->sources[i].write_url_env, RUN_WRITERD);
+	}
+	for (size_t i = 0; i < c->executor_count; i++) {
+		add_name(s, c->executors[i].url_env, RUN_HANDLER);
+		add_name(s, c->executors[i].token_env, RUN_HANDLER);
+		add_name(s, c->executors[i].signing_secret_env, RUN_HANDLER);
+		add_name(s, c->executors[i].command_env, RUN_HANDLER);
 	}
 	for (size_t i = 0; i < o->mcpd_credential_count; i++) {
 		add_name(s, o->mcpd_credentials[i], RUN_MCPD);

@@ -26,6 +26,7 @@
 static const char *const users[RUN_ROLES] = {
     [RUN_LEDGERD] = "cs-ledgerd",
     [RUN_WRITERD] = "cs-writerd",
+    [RUN_HANDLER] = "cs-handler",
     [RUN_JWKS] = "cs-jwks",
     [RUN_MCPD] = "cs-mcpd",
 };
@@ -63,6 +64,9 @@ find_identities(struct run *r, struct err *e)
 	    look_up_user(RUN_MCPD, &other, &ids->mcpd_gid);
 	if (ids->are_separate) {
 		const struct group *gr = getgrnam("cs-reviewers"); // NOLINT
+		if (!look_up_user(RUN_HANDLER, &other, &ids->handler_gid)) {
+			ids->handler_gid = 0;
+		}
 		ids->reviewers_gid = gr == NULL ? 0 : gr->gr_gid;
 		return 0;
 	}
@@ -185,6 +189,12 @@ settle_roles(struct run *r)
 	    (!r->owns_store || !run_secrets_has(&r->secrets, RUN_WRITERD))) {
 		role[RUN_WRITERD] = false;
 	}
+	if (r->contract->executor_count == 0 ||
+	    (!r->options.roles_given && !r->owns_store) ||
+	    ((!r->options.roles_given || role[RUN_MCPD]) &&
+		!run_secrets_has(&r->secrets, RUN_HANDLER))) {
+		role[RUN_HANDLER] = false;
+	}
 	role[RUN_JWKS] = role[RUN_MCPD] && r->contract->auth != NULL &&
 			 r->contract->auth->jwks_url != NULL;
 }
@@ -251,9 +261,9 @@ command_begin(struct run *r, struct command *c, enum run_role role)
 	buf_printf(&path, "%s/%s", r->libexec, run_role_name(role));
 	command_add(c, buf_text(&path));
 	buf_clear(&path);
-	c->env = role == RUN_WRITERD ? writer_env(r)
-		 : role == RUN_JWKS  ? xcalloc(1, sizeof(*c->env))
-				     : context_env(r);
+	c->env = role == RUN_WRITERD || role == RUN_HANDLER ? writer_env(r)
+		 : role == RUN_JWKS ? xcalloc(1, sizeof(*c->env))
+				    : context_env(r);
 	/* First, so that a complaint about another option has it already. */
 	command_add(c, "--log-format");
 	command_add(c, log_format_name());
@@ -303,6 +313,7 @@ static const struct listener_row listener_rows[] = {
     {"mcpd", "mcpd.sock"},
     {"writer", "writer.sock"},
     {"control", "control.sock"},
+    {"handler", "handler.sock"},
 };
 
 /* Make the three sockets. The group of each says who may connect, and the
@@ -310,12 +321,12 @@ static const struct listener_row listener_rows[] = {
 static int
 add_listeners(struct run *r, struct command *c, struct err *e)
 {
-	const gid_t groups[] = {
-	    r->ids.mcpd_gid, r->ids.writerd_gid, r->ids.reviewers_gid};
+	const gid_t groups[] = {r->ids.mcpd_gid, r->ids.writerd_gid,
+	    r->ids.reviewers_gid, r->ids.handler_gid};
 	char prefix[32];
 	int fd;
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
 		int rc = rundir_listen(
 		    &r->dir, listener_rows[i].file, groups[i], &fd, e);
 		if (rc != 0) {
@@ -362,29 +373,47 @@ connect_for(struct run *r, enum run_role role, const char *file, struct err *e)
 	return rundir_connect(&r->dir, file, &r->ledger_fd[role], e);
 }
 
-/* Before mcpd: by the time hostile input is read, the process that can write
- * is undumpable and confined. */
+/* Before mcpd: by the time hostile input is read, the processes that can write
+ * are undumpable and confined. */
 static int
-start_writerd(struct run *r, struct err *e)
+start_writer(struct run *r, enum run_role role, const char *file, struct err *e)
 {
 	struct command c = {0};
 	char *key = NULL;
-	int rc = connect_for(r, RUN_WRITERD, "writer.sock", e);
+	int rc = connect_for(r, role, file, e);
 
 	if (rc == 0) {
 		rc = rundir_ledger_key(&r->dir, r->store, &r->ids, &key, e);
 	}
 	if (rc == 0) {
-		command_begin(r, &c, RUN_WRITERD);
+		command_begin(r, &c, role);
 		command_add(&c, "--key");
 		command_add(&c, key);
 		if (r->options.exit_idle) {
 			command_add(&c, "--exit-idle");
 		}
-		rc = launch(r, RUN_WRITERD, &c, e);
+		rc = launch(r, role, &c, e);
 	}
 	free(key);
 	return rc;
+}
+
+static int
+start_writerd(struct run *r, struct err *e)
+{
+	return start_writer(r, RUN_WRITERD, "writer.sock", e);
+}
+
+/* Its secrets are nobody else's, so where there are users it has its own. */
+static int
+start_handler(struct run *r, struct err *e)
+{
+	if (r->ids.are_separate && r->ids.handler_gid == 0) {
+		return err_set(e, CS_E_DENIED, "ROOT_WITHOUT_USERS",
+		    "the contract has executors, but the user cs-handler, who "
+		    "calls them, does not exist: create it");
+	}
+	return start_writer(r, RUN_HANDLER, "handler.sock", e);
 }
 
 /* A process that prints what it finds; it needs no ledger. */
@@ -392,7 +421,9 @@ static int
 start_checker(struct run *r, struct err *e)
 {
 	struct command c = {.keeps_stdio = true};
-	enum run_role role = r->options.check_reads ? RUN_MCPD : RUN_WRITERD;
+	enum run_role role = r->options.check_reads      ? RUN_MCPD
+			     : r->options.check_handlers ? RUN_HANDLER
+							 : RUN_WRITERD;
 
 	command_begin(r, &c, role);
 	command_add(&c, "--check");
@@ -480,6 +511,9 @@ run_start(struct run *r, struct err *e)
 	}
 	if (rc == 0 && r->options.role[RUN_WRITERD]) {
 		rc = start_writerd(r, e);
+	}
+	if (rc == 0 && r->options.role[RUN_HANDLER]) {
+		rc = start_handler(r, e);
 	}
 	if (rc == 0 && r->options.role[RUN_JWKS]) {
 		rc = start_jwks(r, e);

@@ -111,7 +111,7 @@ void
 run_stop(struct run *r)
 {
 	static const enum run_role order[] = {
-	    RUN_MCPD, RUN_WRITERD, RUN_LEDGERD, RUN_JWKS};
+	    RUN_MCPD, RUN_WRITERD, RUN_HANDLER, RUN_LEDGERD, RUN_JWKS};
 	int64_t deadline = clock_mono_ms() + STOP_TIMEOUT_MS;
 
 	for (size_t i = 0; i < RUN_ROLES; i++) {
@@ -144,14 +144,15 @@ judge_end(const struct run *r, enum run_role role, int *code_out)
 	child_describe(ch, text, sizeof(text));
 	if (is_expected) {
 		log_event(LOG_LEVEL_INFO, "child_ended", "what=\"%s\"", text);
-		return role != RUN_WRITERD || !any_running(r);
+		return (role != RUN_WRITERD && role != RUN_HANDLER) ||
+		       !any_running(r);
 	}
 	if (!r->options.check) {
 		log_event(LOG_LEVEL_ERR, "child_died", "what=\"%s\"", text);
 	}
 	/* Neither is restarted: of the writer we no longer have the
 	 * credential, and nothing can be executed any more. */
-	if (role == RUN_WRITERD && any_running(r)) {
+	if ((role == RUN_WRITERD || role == RUN_HANDLER) && any_running(r)) {
 		log_event(LOG_LEVEL_WARN, "writer_gone",
 		    "hint=\"proposals and approvals go on; `countersign apply` "
 		    "brings its own writer\"");

@@ -202,7 +202,8 @@ cmd_mcp_serve(const struct args *a, struct err *e)
 	add(&l, "--config", c.config);
 	add(&l, "--store", c.store);
 	add(&l, "--roles",
-	    args_has(a, "no-writer") ? "ledgerd,mcpd" : "ledgerd,writerd,mcpd");
+	    args_has(a, "no-writer") ? "ledgerd,mcpd"
+				     : "ledgerd,writerd,writerd-handler,mcpd");
 	if (args_has(a, "accept-reduced-isolation")) {
 		add(&l, "--accept-reduced-isolation", NULL);
 	}

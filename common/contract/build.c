@@ -254,12 +254,16 @@ build_executor(const struct tree *t, struct arena *a, uint32_t node,
 	x->type = (enum executor_type)build_choice(
 	    t, node, "type", contract_executor_types);
 	x->timeout_ms = build_count(t, node, "timeout_ms", 5000);
+	x->honours_dry_run =
+	    tree_is(t, tree_get(t, node, "honours_dry_run"), JSON_TRUE);
 	if (x->type == EXECUTOR_HTTP) {
 		x->url_env = build_text(t, a, node, "url_env", NULL);
 		x->method = build_text(t, a, node, "method", "POST");
 		x->token_env = build_text(t, a, auth, "token_env", NULL);
 		x->signing_secret_env =
 		    build_text(t, a, node, "signing_secret_env", NULL);
+		x->allow_private = tree_is(
+		    t, tree_get(t, node, "allow_private_network"), JSON_TRUE);
 	} else if (x->type == EXECUTOR_COMMAND) {
 		x->command_env = build_text(t, a, node, "command_env", NULL);
 	}

@@ -91,6 +91,8 @@ struct contract_executor {
 	const char *signing_secret_env; /* NULL: unsigned */
 	const char *command_env;        /* command */
 	int64_t timeout_ms;             /* default 5000 */
+	bool allow_private;   /* http: addresses of private networks */
+	bool honours_dry_run; /* it does nothing when asked for a dry run */
 };
 
 struct contract_arg {

@@ -128,6 +128,10 @@ check_auth(struct check *c, uint32_t executor)
 }
 
 static const struct check_field timeout_field[] = {
+    {"allow_private_network", tree_is_bool, "INVALID_HANDLER_NETWORK",
+	"allow_private_network must be true or false.", false},
+    {"honours_dry_run", tree_is_bool, "INVALID_HANDLER_DRY_RUN",
+	"honours_dry_run must be true or false.", false},
     {"timeout_ms", tree_is_positive, "INVALID_HANDLER_TIMEOUT",
 	"timeout_ms must be a positive integer.", false},
 };
@@ -172,7 +176,8 @@ static void
 check_executor(struct check *c, uint32_t executor)
 {
 	static const char *const known[] = {"type", "url_env", "method", "auth",
-	    "signing_secret_env", "timeout_ms", "command_env", NULL};
+	    "signing_secret_env", "timeout_ms", "command_env",
+	    "allow_private_network", "honours_dry_run", NULL};
 	uint32_t type = tree_get(c->t, executor, "type");
 	int choice = tree_choice(c->t, type, contract_executor_types);
 

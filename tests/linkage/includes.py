@@ -66,6 +66,7 @@ RULES = {
     "writerd/handler": (BASE + PROC + ["writerd/handler/",
                                        "writerd/ledger_link.h",
                                        "writerd/job_check.h", "proto/",
+                                       "http/exchange.h", "http/target.h",
                                        "common/contract/",
                                        "common/crypto/digest.h",
                                        "common/crypto/secret.h",

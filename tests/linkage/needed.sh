@@ -12,6 +12,7 @@ allowed() {
 	mcpd) echo 'sodium pq mariadb sqlite3 event_core event_extra
 	    event_openssl ssl crypto cjose jansson' ;;
 	ledgerd) echo 'sodium sqlite3 event_core cjose jansson crypto' ;;
+	writerd-handler) echo 'sodium curl' ;;
 	writerd) echo 'sodium pq mariadb sqlite3 ssl crypto' ;;
 	countersign-inspect) echo 'sodium pq mariadb sqlite3' ;;
 	countersign-jwks) echo 'sodium curl cjose jansson crypto' ;;
@@ -22,7 +23,7 @@ allowed() {
 	esac
 }
 
-for program in mcpd ledgerd writerd countersign countersign-jwks \
+for program in mcpd ledgerd writerd writerd-handler countersign countersign-jwks \
     countersign-http countersign-inspect countersign-review countersign-run; do
 	file=$bindir/$program
 	if [ ! -e "$file" ]; then

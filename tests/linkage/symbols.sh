@@ -46,6 +46,11 @@ ban writerd 'has no listener' 'listen|accept4?|bind'
 ban writerd 'has no event loop' 'event_base_.*|bufferevent_.*|evconnlistener_.*'
 ban writerd 'has no HTTP' "$http_calls"
 ban writerd 'mints no jobs' "sign_dsse|mint_.*|release_.*|decide_.*"
+ban writerd-handler 'has no database driver' "$driver_calls|sqlite3_.*"
+ban writerd-handler 'has no listener' 'listen|accept4?|bind'
+ban writerd-handler 'starts no shell' "$shell_calls"
+ban writerd-handler 'mints no jobs' "sign_dsse|mint_.*|release_.*|decide_.*"
+ban writerd-handler 'writes no SQL' 'stmt_plan_.*|apply_job|db_run'
 ban countersign-inspect 'starts no program' "$exec_calls|$shell_calls"
 ban countersign-inspect 'does not sign' "$sign_calls"
 ban countersign-inspect 'has no listener' 'listen|accept4?|bind'

@@ -266,7 +266,7 @@ def processes(store, program=None):
         except OSError:
             continue
         name = os.path.basename(words[0]).decode(errors="replace")
-        if name in ("ledgerd", "writerd", "mcpd", "countersign-run") and any(
+        if name in ("ledgerd", "writerd", "writerd-handler", "mcpd", "countersign-run") and any(
                 word.startswith(store.encode()) for word in words):
             if program is None or name == program:
                 found.append(int(pid))

@@ -1,0 +1,235 @@
+"""App-owned writeback: what is approved is executed by the application."""
+import json
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from app import SECRET, TOKEN, App  # noqa: E402
+from workspace import Workspace, contract  # noqa: E402
+
+
+def handled(executor=None, **changes):
+    """The contract of the tests, its proposal executed by an HTTP handler."""
+    value = contract(**changes)
+    value["executors"] = {"app": executor or {
+        "type": "http_handler", "url_env": "APP_URL", "auth": {"type": "bearer_env", "token_env": "APP_TOKEN"},
+        "signing_secret_env": "APP_SECRET", "timeout_ms": 800}}
+    value["capabilities"][1]["executor"] = "app"
+    del value["sources"]["shop"]["write_url_env"]
+    return value
+
+
+def handled_and_sql():
+    value = handled()
+    value["sources"]["shop"]["write_url_env"] = "SHOP_WRITE_URL"
+    by_sql = json.loads(json.dumps(value["capabilities"][1]))
+    by_sql.update(name="billing.propose_by_sql", executor="sql_update")
+    value["capabilities"].append(by_sql)
+    return value
+
+
+class Handled(unittest.TestCase):
+    def setUp(self):
+        self.app = App()
+        self.addCleanup(self.app.close)
+        self.w = self.workspace(handled())
+
+    def workspace(self, config):
+        w = Workspace(config=config)
+        self.addCleanup(w.close)
+        del w.env["SHOP_WRITE_URL"]
+        w.env.update(APP_URL=self.app.url, APP_TOKEN=TOKEN, APP_SECRET=SECRET)
+        return w
+
+    def apply(self, identifier, check=None):
+        return json.loads(self.w.run("apply", identifier, "--json", check=check).stdout)
+
+    def state(self, identifier):
+        return self.w.json("proposals", "show", identifier)["proposal"]["state"]
+
+
+class AnHttpHandler(Handled):
+    def test_an_approved_proposal_is_applied_by_the_application(self):
+        identifier = self.w.approved()
+        self.assertEqual(self.app.requests, [])
+        receipt = self.apply(identifier, check=0)
+        self.assertEqual((receipt["status"], receipt["rows_affected"], receipt["source_database_mutated"]),
+                         ("applied", 3, True))
+        self.assertEqual(receipt["new_version"], "v2")
+        self.assertEqual(self.app.effects, [receipt["idempotency_key"]])
+        self.assertEqual(self.state(identifier), "applied")
+
+    def test_the_request_is_the_one_that_handlers_of_0_1_1_know(self):
+        identifier = self.w.approved()
+        self.apply(identifier, check=0)
+        (method, headers, body), = self.app.requests
+        request = json.loads(body)
+        self.assertEqual(list(request), [
+            "protocol_version", "schema_version", "writeback_job_id", "proposal_id", "proposal_version",
+            "proposal_hash", "action", "runner_hint", "idempotency_key", "source", "target", "tenant_guard",
+            "allowed_columns", "before", "patch", "after", "guards", "evidence", "approval",
+            "source_database_mutated", "change_set", "issued_at", "executor", "dry_run"])
+        self.assertEqual(request["writeback_job_id"], "hwb_" + identifier)
+        self.assertEqual(request["idempotency_key"], identifier + ":INV-3001")
+        self.assertEqual(request["target"], {"schema": "main", "table": "invoices",
+                                             "primary_key": {"column": "id", "value": "INV-3001"}})
+        self.assertEqual(request["tenant_guard"], {"column": "tenant_id", "value": "acme"})
+        self.assertEqual(list(request["change_set"]), ["action", "scope", "principal", "target", "patch", "guards"])
+        self.assertEqual(request["change_set"]["scope"]["tenant_id"], "acme")
+        self.assertEqual(request["change_set"]["principal"]["id"], "support_agent_17")
+        self.assertEqual((method, headers["x-synapsor-issued-at"]), ("POST", request["issued_at"]))
+        self.assertEqual(headers["idempotency-key"], request["idempotency_key"])
+        self.assertEqual(headers["x-synapsor-proposal-id"], identifier)
+        self.assertEqual(headers["content-type"], "application/json")
+
+    def test_an_applied_proposal_is_answered_without_asking_again(self):
+        identifier = self.w.approved()
+        self.apply(identifier, check=0)
+        receipt = self.apply(identifier, check=0)
+        self.assertEqual((receipt["status"], receipt["source_database_mutated"]), ("already_applied", False))
+        self.assertEqual(len(self.app.requests), 1)
+
+    def test_already_applied_conflict_and_failed_are_taken_as_they_are_said(self):
+        for said, code, state, exit_code in (
+                ({"status": "already_applied", "rows_affected": 0, "source_database_mutated": False},
+                 None, "applied", 0),
+                ({"status": "conflict", "rows_affected": 0, "source_database_mutated": False,
+                  "safe_error_code": "ROW_CHANGED_AFTER_PROPOSAL"}, "ROW_CHANGED_AFTER_PROPOSAL", "conflict", 0),
+                ({"status": "failed", "rows_affected": 0, "source_database_mutated": False,
+                  "safe_error_code": "driver: secret text"}, "HANDLER_FAILED", "failed", 1)):
+            with self.subTest(said["status"]):
+                identifier = self.w.approved(reason=said["status"])
+                self.app.mode = said
+                receipt = self.apply(identifier, check=exit_code)
+                self.assertEqual((receipt["status"], receipt.get("safe_error_code"),
+                                  receipt["source_database_mutated"]), (said["status"], code, False))
+                self.assertEqual(self.state(identifier), state)
+
+    def test_a_refusal_changes_nothing_and_may_be_tried_again(self):
+        self.w.env["APP_SECRET"] = "another secret"
+        identifier = self.w.approved()
+        receipt = self.apply(identifier, check=1)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"], receipt["source_database_mutated"]),
+                         ("failed", "HANDLER_HTTP_401", False))
+        self.w.wait_idle()
+        self.w.env["APP_SECRET"] = SECRET
+        self.assertEqual(self.apply(identifier, check=0)["status"], "applied")
+        self.assertEqual(len(self.app.effects), 1)
+
+    def test_a_redirect_is_not_followed(self):
+        self.app.mode = "redirect"
+        receipt = self.apply(self.w.approved(), check=1)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("failed", "HANDLER_HTTP_307"))
+        self.assertEqual((self.app.elsewhere, len(self.app.requests)), (0, 1))
+
+    def test_a_handler_that_is_not_there_was_sent_nothing(self):
+        self.app.close()
+        identifier = self.w.approved()
+        receipt = self.apply(identifier, check=1)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("failed", "HANDLER_REQUEST_FAILED"))
+        self.assertEqual(self.state(identifier), "failed")
+
+    def test_only_https_and_this_machine_may_be_called(self):
+        for url in ("http://192.0.2.1/x", "ftp://127.0.0.1/x", "https://10.0.0.1/x", "http://u:p@127.0.0.1/x"):
+            with self.subTest(url):
+                self.w.env["APP_URL"] = url
+                result = self.w.run("apply", self.w.approved(reason=url), "--json", check=1)
+                self.w.wait_idle()
+                receipt = json.loads(result.stdout)
+                self.assertEqual(receipt["safe_error_code"], "HANDLER_REQUEST_FAILED")
+                self.assertIn("Nothing was sent", receipt["details"]["explanation"])
+                self.assertNotIn(url, result.stdout + result.stderr)
+
+    def test_without_its_secret_nothing_is_sent(self):
+        del self.w.env["APP_SECRET"]
+        receipt = self.apply(self.w.approved(), check=1)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("failed", "HANDLER_CREDENTIAL_MISSING"))
+        self.assertEqual(self.app.requests, [])
+
+    def test_a_dry_run_is_not_sent_to_a_handler_that_would_apply_it(self):
+        identifier = self.w.approved()
+        result = self.w.run("apply", identifier, "--dry-run", "--json", check=1)
+        self.assertEqual(json.loads(result.stdout)["safe_error_code"], "HANDLER_DRY_RUN_UNSUPPORTED")
+        self.assertEqual(self.app.requests, [])
+        self.assertEqual(self.state(identifier), "approved")
+
+    def test_one_writer_of_each_kind_takes_only_its_own_jobs(self):
+        """writerd is there, and free: it is not asked."""
+        self.w = self.workspace(handled_and_sql())
+        self.w.env["SHOP_WRITE_URL"] = self.w.env["SHOP_READ_URL"]
+        with self.w.client(no_writer=False) as mcp:
+            first = mcp.propose("INV-3001")["proposal"]["id"]
+            second = mcp.envelope("billing.propose_by_sql", invoice_id="INV-3002", reason="r", fee=7)["proposal"]["id"]
+            for identifier in (first, second):
+                self.w.run("proposals", "approve", identifier, "--yes", check=0)
+                receipt = self.w.json("apply", identifier)
+                self.assertEqual(receipt["status"], "applied", receipt)
+        self.assertEqual(self.app.effects, [first + ":INV-3001"])
+        self.assertEqual(self.w.row("INV-3001")[0], 5500)
+        self.assertEqual(self.w.row("INV-3002")[0], 7)
+
+
+class AnUnknownOutcome(Handled):
+    """A request that was sent and got no receipt: never "not changed"."""
+
+    def assert_settled(self, mode, code):
+        """Unknown at first; asked again under the same key; one effect."""
+        self.app.mode = mode
+        identifier = self.w.approved(reason=code)
+        receipt = self.apply(identifier, check=1)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("outcome_unknown", code))
+        again = self.apply(identifier, check=0)
+        self.assertIn(again["status"], ("applied", "already_applied"))
+        self.assertEqual(self.state(identifier), "applied")
+        keys = [json.loads(body)["idempotency_key"] for _, _, body in self.app.requests]
+        self.assertEqual(set(keys), {identifier + ":INV-3001"})
+        self.assertGreaterEqual(len(keys), 2)
+        self.assertEqual(self.app.effects, [keys[0]])
+
+    def test_a_hanging_handler(self):
+        self.assert_settled("hang", "HANDLER_TIMEOUT")
+
+    def test_a_handler_that_applies_and_hangs(self):
+        self.assert_settled("apply-then-hang", "HANDLER_TIMEOUT")
+
+    def test_a_handler_that_applies_and_dies(self):
+        self.assert_settled("apply-then-die", "HANDLER_REQUEST_FAILED")
+
+    def test_a_handler_that_applies_and_answers_500(self):
+        self.assert_settled("apply-then-500", "HANDLER_HTTP_500")
+
+    def test_an_answer_of_ten_megabytes(self):
+        self.assert_settled("huge", "HANDLER_RESPONSE_TOO_LARGE")
+
+    def test_answers_that_are_no_receipt(self):
+        for n, said in enumerate((
+                b"not json", b'{"status":"applied","status":"failed"}', b"[]", {"status": "done"},
+                {"status": "applied", "rows_affected": "3"}, {"status": "applied", "rows_affected": -1},
+                {"status": "failed", "source_database_mutated": True},
+                {"status": "applied", "source_database_mutated": "yes"},
+                {"status": "applied", "new_version": {"a": 1}}, {})):
+            with self.subTest(said):
+                self.app.mode = (said, 500)
+                identifier = self.w.approved(reason="r%d" % n)
+                receipt = self.apply(identifier, check=1)
+                self.assertEqual(receipt["status"], "outcome_unknown", receipt)
+                self.assertIn(receipt["safe_error_code"], ("HANDLER_INVALID_JSON", "HANDLER_RECEIPT_INVALID"))
+                self.app.mode = "normal"
+                self.apply(identifier, check=0)
+
+    def test_a_later_failure_or_conflict_does_not_say_what_the_first_request_did(self):
+        conflict = {"status": "conflict", "rows_affected": 0, "source_database_mutated": False,
+                    "safe_error_code": "ROW_CHANGED_AFTER_PROPOSAL"}
+        self.app.mode = ("apply-then-500", conflict)
+        identifier = self.w.approved()
+        self.apply(identifier, check=1)
+        self.app.mode = conflict
+        receipt = self.apply(identifier, check=1)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("outcome_unknown", "HANDLER_NOT_SETTLED"))
+        self.assertIn("ROW_CHANGED_AFTER_PROPOSAL", receipt["details"]["explanation"])
+        self.assertEqual(self.state(identifier), "outcome_unknown")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,147 @@
+#include "writerd/handler/work.h"
+
+#include "common/base/arena.h"
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "writerd/handler/request.h"
+
+/* The ledger must still be there when the request leaves: one that was
+ * restarted meanwhile has recorded this attempt as lost. */
+static bool
+may_send(const struct work *w, struct answer *out)
+{
+	if (ledger_is_there(w->link)) {
+		return true;
+	}
+	answer_failed(out, "LEDGER_GONE",
+	    "The ledger went away before the request was sent.");
+	return false;
+}
+
+static void
+ask(struct work *w, const struct checked_job *job, struct arena *a,
+    struct answer *out)
+{
+	const struct contract_executor *x = job->cap->handler;
+	char issued_at[CLOCK_TEXT_SIZE];
+	struct request_frame frame = {.runner_id = w->runner_id};
+	struct call call = {.executor = x,
+	    .issued_at = issued_at,
+	    .idempotency_key = arena_span(a, job->job.idempotency_key).ptr,
+	    .proposal_id = arena_span(a, job->cs.proposal_id).ptr,
+	    .dry_run = job->job.dry_run};
+	struct buf body = BUF_INIT;
+	struct err e = {0};
+
+	clock_format(clock_now_us(), issued_at);
+	frame.issued_at = x->type == EXECUTOR_HTTP ? issued_at : NULL;
+	if (job->job.dry_run && !x->honours_dry_run) {
+		answer_failed(out, "HANDLER_DRY_RUN_UNSUPPORTED",
+		    "A handler that does not know dry runs would apply it: "
+		    "nothing was sent. Set honours_dry_run in the contract if "
+		    "this one does.");
+		return;
+	}
+	if (request_build(job, &frame, a, &body, &e) != 0) {
+		answer_failed(out, err_reason(&e),
+		    arena_strndup(a, e.msg, strlen(e.msg)));
+	} else if (may_send(w, out)) {
+		call.body = buf_as_span(&body);
+		call_http(w->handlers, &call, a, out);
+	}
+	buf_clear(&body);
+	if (job->job.settle) {
+		answer_unsettled(out, a);
+	}
+}
+
+/* A job that cannot be trusted still gets a receipt; what it is about then
+ * comes from the message, whose id ledgerd chose. */
+static void
+name_untrusted(const struct msg_job *m, struct arena *a, struct receipt *r)
+{
+	static const char prefix[] = "wbj_";
+
+	r->proposal_id = m->job_id;
+	if (m->job_id.len > sizeof(prefix) - 1) {
+		r->proposal_id.ptr += sizeof(prefix) - 1;
+		r->proposal_id.len -= sizeof(prefix) - 1;
+	}
+	r->idempotency_key = span_of(
+	    arena_printf(a, "%.*s:unverified", SPAN_ARGS(r->proposal_id)));
+}
+
+static void
+write_receipt(const struct work *w, const struct answer *done,
+    struct receipt *r, struct buf *out)
+{
+	char hash[DIGEST_TEXT_SIZE];
+	char at[CLOCK_TEXT_SIZE];
+
+	clock_format(clock_now_us(), at);
+	receipt_result_hash(r->job_id, receipt_status_name(done->status),
+	    done->new_version.kind == SCALAR_NULL ? NULL : &done->new_version,
+	    hash);
+	r->runner_id = span_of(w->runner_id);
+	r->status = done->status;
+	r->rows_affected = done->rows;
+	r->previous_version = done->previous_version;
+	r->new_version = done->new_version;
+	r->source_database_mutated = done->mutated;
+	r->executed_at = span_of(at);
+	r->safe_error_code = span_of(done->code);
+	r->receipt_hash = span_of(hash);
+	r->retryable = done->retryable;
+	r->explain = span_of(done->explain == NULL ? "" : done->explain);
+	receipt_build(r, out);
+}
+
+static int
+report(struct work *w, const struct msg_job *m, const struct checked_job *job,
+    const struct answer *done, struct arena *a, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	struct receipt r = {.job_id = m->job_id, .dry_run = job->job.dry_run};
+	int rc;
+
+	if (job->cap == NULL) {
+		name_untrusted(m, a, &r);
+	} else {
+		r.proposal_id = job->cs.proposal_id;
+		r.idempotency_key = job->job.idempotency_key;
+	}
+	log_event(LOG_LEVEL_NOTICE, "job_done",
+	    "job=\"%.*s\" proposal=\"%.*s\" status=%s code=%s",
+	    SPAN_ARGS(m->job_id), SPAN_ARGS(r.proposal_id),
+	    receipt_status_name(done->status),
+	    done->code == NULL ? "none" : done->code);
+	write_receipt(w, done, &r, &text);
+	rc = ledger_report(w->link,
+	    &(struct msg_report){
+		.job_id = m->job_id, .receipt = buf_as_span(&text)},
+	    a, e);
+	buf_clear(&text);
+	return rc;
+}
+
+int
+work_do(struct work *w, const struct msg_job *m, struct arena *a, struct err *e)
+{
+	struct checked_job *job = arena_alloc(a, sizeof(*job));
+	struct answer done = {0};
+	struct err why = {0};
+
+	w->authority.now_us = clock_now_us();
+	if (job_check(&w->authority, m, a, job, &why) == 0) {
+		ask(w, job, a, &done);
+	} else {
+		/* Refused before anything left. What an earlier request did
+		 * is as unknown as it was. */
+		log_err(LOG_LEVEL_WARN, "job_refused", &why);
+		answer_failed(&done, err_reason(&why),
+		    arena_strndup(a, why.msg, strlen(why.msg)));
+		job->cap = NULL;
+	}
+	return report(w, m, job, &done, a, e);
+}
