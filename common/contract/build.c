@@ -243,6 +243,21 @@ build_auth(const struct tree *t, struct contract *c)
 	c->auth = out;
 }
 
+static void
+build_writable(const struct tree *t, struct arena *a, uint32_t list,
+    struct contract_executor *x)
+{
+	struct tree_iter it = tree_each(t, list);
+
+	x->writable_paths =
+	    arena_array(a, tree_count(t, list) + 1, sizeof(*x->writable_paths));
+	while (tree_next(t, &it)) {
+		struct span path = tree_text(t, it.value);
+		x->writable_paths[x->writable_count++] =
+		    arena_strndup(a, path.ptr, path.len);
+	}
+}
+
 /* Fields of another type stay NULL even if the file has them: 0.1.1 lets a
  * command_env stand in an http handler, and nobody should read it there. */
 static void
@@ -266,6 +281,7 @@ build_executor(const struct tree *t, struct arena *a, uint32_t node,
 		    t, tree_get(t, node, "allow_private_network"), JSON_TRUE);
 	} else if (x->type == EXECUTOR_COMMAND) {
 		x->command_env = build_text(t, a, node, "command_env", NULL);
+		build_writable(t, a, tree_get(t, node, "writable_paths"), x);
 	}
 }
 

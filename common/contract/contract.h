@@ -91,7 +91,10 @@ struct contract_executor {
 	const char *signing_secret_env; /* NULL: unsigned */
 	const char *command_env;        /* command */
 	int64_t timeout_ms;             /* default 5000 */
-	bool allow_private;   /* http: addresses of private networks */
+	bool allow_private; /* http: addresses of private networks */
+	/* command: files and folders that it may write; absolute. */
+	const char **writable_paths;
+	size_t writable_count;
 	bool honours_dry_run; /* it does nothing when asked for a dry run */
 };
 

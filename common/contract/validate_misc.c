@@ -158,6 +158,20 @@ check_http(struct check *c, uint32_t executor)
 	CHECK_FIELDS(c, executor, timeout_field);
 }
 
+static bool
+is_path_list(const struct tree *t, uint32_t node)
+{
+	struct tree_iter it = tree_each(t, node);
+
+	while (tree_next(t, &it)) {
+		struct span path = tree_text(t, it.value);
+		if (path.len == 0 || path.ptr[0] != '/') {
+			return false;
+		}
+	}
+	return tree_is(t, node, JSON_ARRAY);
+}
+
 /* The command line itself is in the variable, like a URL. */
 static void
 check_command(struct check *c, uint32_t executor)
@@ -165,6 +179,8 @@ check_command(struct check *c, uint32_t executor)
 	static const struct check_field fields[] = {
 	    {"command_env", tree_is_env, "COMMAND_ENV_REQUIRED",
 		"command_env must name an environment variable.", true},
+	    {"writable_paths", is_path_list, "INVALID_HANDLER_PATHS",
+		"writable_paths must be a list of absolute paths.", false},
 	};
 
 	CHECK_FIELDS(c, executor, fields);
@@ -177,7 +193,7 @@ check_executor(struct check *c, uint32_t executor)
 {
 	static const char *const known[] = {"type", "url_env", "method", "auth",
 	    "signing_secret_env", "timeout_ms", "command_env",
-	    "allow_private_network", "honours_dry_run", NULL};
+	    "allow_private_network", "honours_dry_run", "writable_paths", NULL};
 	uint32_t type = tree_get(c->t, executor, "type");
 	int choice = tree_choice(c->t, type, contract_executor_types);
 

@@ -18,15 +18,18 @@ enum proc_role {
 	PROC_LEDGERD,
 	PROC_WRITERD, /* writerd-handler, too */
 	PROC_JWKS,
+	PROC_COMMAND, /* what writerd-handler has started for an application */
 	PROC_RUN
 };
 
 enum path_access {
 	PATH_RO, /* read files, list folders; skipped when it does not exist */
+	PATH_RX, /* also execute; likewise skipped (PROC_COMMAND only) */
 	PATH_RW  /* also create, write, truncate, remove; must exist */
 };
 
-/* A file or a folder with everything beneath it. Execution is never given. */
+/* A file or a folder with everything beneath it. Execution is
+ * given to PROC_COMMAND alone. */
 struct path_rule {
 	const char *path; /* borrowed */
 	enum path_access access;

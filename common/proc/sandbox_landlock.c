@@ -34,7 +34,7 @@
 #define GET_VERSION     1U
 #define PORT_DNS        53
 
-#define RIGHTS_FILE (FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE)
+#define RIGHTS_FILE (FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE | FS_EXECUTE)
 #define RIGHTS_RO   (FS_READ_FILE | FS_READ_DIR)
 #define RIGHTS_RW \
 	(RIGHTS_RO | FS_WRITE_FILE | FS_TRUNCATE | FS_MAKE_REG | FS_REMOVE_FILE)
@@ -109,6 +109,10 @@ handled_by(int abi, enum proc_role role, const struct confine *c)
 	a.handled_fs |= abi >= 5 ? FS_IOCTL_DEV : 0;
 	a.handled_fs |= abi >= 9 && !c->needs_unix_socket ? FS_RESOLVE_UNIX : 0;
 	a.handled_net = abi >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0;
+	/* Where an application's own database is, only it knows. */
+	if (role == PROC_COMMAND && abi >= 4) {
+		a.handled_net = NET_BIND_TCP;
+	}
 	if (abi >= 6) {
 		/* The supervisor must still be able to end its children. */
 		a.scoped = SCOPE_ABSTRACT;
@@ -138,7 +142,7 @@ add_path(
 	int rc = 0;
 	int fd = open(rule->path, O_PATH | O_CLOEXEC);
 
-	if (fd < 0 && rule->access == PATH_RO &&
+	if (fd < 0 && rule->access != PATH_RW &&
 	    (errno == ENOENT || errno == EACCES || errno == ENOTDIR)) {
 		return 0;
 	}
@@ -147,7 +151,9 @@ add_path(
 		fd_close(&fd);
 		return rc;
 	}
-	attr.allowed_access = rule->access == PATH_RW ? RIGHTS_RW : RIGHTS_RO;
+	attr.allowed_access = rule->access == PATH_RW   ? RIGHTS_RW
+			      : rule->access == PATH_RX ? RIGHTS_RO | FS_EXECUTE
+							: RIGHTS_RO;
 	attr.allowed_access &= handled;
 	if (!S_ISDIR(st.st_mode)) {
 		attr.allowed_access &= RIGHTS_FILE;

@@ -2,11 +2,12 @@
 import json
 import os
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from app import SECRET, TOKEN, App  # noqa: E402
-from workspace import Workspace, contract  # noqa: E402
+from workspace import Workspace, child_of, contract  # noqa: E402
 
 
 def handled(executor=None, **changes):
@@ -229,6 +230,183 @@ class AnUnknownOutcome(Handled):
         self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("outcome_unknown", "HANDLER_NOT_SETTLED"))
         self.assertIn("ROW_CHANGED_AFTER_PROPOSAL", receipt["details"]["explanation"])
         self.assertEqual(self.state(identifier), "outcome_unknown")
+
+
+SCRIPT = '''
+import json, os, signal, subprocess, sys, time
+folder, mode = sys.argv[1], sys.argv[2]
+line = sys.stdin.read()
+request = json.loads(line)
+with open(folder + "/seen.json", "a") as file:
+    json.dump({"line": line, "environment": dict(os.environ), "words": sys.argv[2:], "cwd": os.getcwd(),
+               "group": os.getpgid(0) == os.getpid()}, file)
+    file.write("\\n")
+if mode == "hang":
+    child = subprocess.Popen(["/bin/sleep", "60"])
+    with open(folder + "/child", "w") as file:
+        file.write(str(child.pid))
+    time.sleep(60)
+if mode == "flood":
+    while True:
+        sys.stdout.write("x" * 65536)
+if mode == "fail":
+    sys.exit(3)
+if mode == "spy":
+    found = []
+    for name in ("/proc/%d/environ" % os.getppid(), "/proc/%d/mem" % os.getppid(), os.path.dirname(folder) + "/shop.db"):
+        try:
+            open(name, "rb").read(1)
+            found.append(name)
+        except OSError:
+            pass
+    try:
+        open(os.path.dirname(folder) + "/elsewhere", "w")
+        found.append("elsewhere")
+    except OSError:
+        pass
+    try:
+        import socket
+        socket.socket(socket.AF_UNIX)
+        found.append("unix")
+    except OSError:
+        pass
+    with open(folder + "/found", "w") as file:
+        json.dump(found, file)
+print(json.dumps({"status": "applied", "rows_affected": 2, "source_database_mutated": True}))
+'''
+
+
+class ACommandHandler(Handled):
+    def setUp(self):
+        self.w = Workspace()
+        self.addCleanup(self.w.close)
+        self.folder = os.path.join(self.w.path, "app")
+        self.programs = os.path.join(self.w.path, "programs")
+        os.mkdir(self.folder)
+        os.mkdir(self.programs)
+        self.script = os.path.join(self.programs, "a handler.py")
+        with open(self.script, "w") as file:
+            file.write(SCRIPT)
+        self.w.write_config(handled({"type": "command_handler", "command_env": "APP_COMMAND", "timeout_ms": 1500,
+                                     "writable_paths": [self.folder]}))
+        self.w.env.update(APP_OTHER="not for commands")
+        del self.w.env["SHOP_WRITE_URL"]
+        self.mode("normal")
+
+    def mode(self, mode):
+        self.w.env["APP_COMMAND"] = "/usr/bin/python3 -I '%s' %s %s \"two words\"" % (self.script, self.folder, mode)
+
+    def seen(self):
+        with open(os.path.join(self.folder, "seen.json")) as file:
+            return [json.loads(line) for line in file]
+
+    def test_an_approved_proposal_is_applied_by_the_command(self):
+        identifier = self.w.approved()
+        receipt = self.apply(identifier, check=0)
+        self.assertEqual((receipt["status"], receipt["rows_affected"]), ("applied", 2))
+        seen, = self.seen()
+        self.assertTrue(seen["line"].endswith("}\n"))
+        request = json.loads(seen["line"])
+        self.assertEqual((request["writeback_job_id"], request["dry_run"]), ("hwb_" + identifier, False))
+        self.assertNotIn("issued_at", request)
+        self.assertNotIn("protocol_version", request)
+        self.assertEqual(seen["words"], ["normal", "two words"])
+        self.assertTrue(seen["group"])
+        self.assertEqual({k: v for k, v in seen["environment"].items() if k != "LC_CTYPE"},
+                         {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"})
+
+    def test_a_command_that_hangs_is_killed_with_its_children(self):
+        self.mode("hang")
+        receipt = self.apply(self.w.approved(), check=1)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("outcome_unknown", "HANDLER_TIMEOUT"))
+        with open(os.path.join(self.folder, "child")) as file:
+            child = int(file.read())
+        deadline = time.monotonic() + 5
+        while alive(child) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertFalse(alive(child))
+
+    def test_a_command_that_writes_without_end_is_killed(self):
+        self.mode("flood")
+        receipt = self.apply(self.w.approved(), check=1)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"]),
+                         ("outcome_unknown", "HANDLER_RESPONSE_TOO_LARGE"))
+
+    def test_a_command_that_fails_may_have_acted(self):
+        self.mode("fail")
+        receipt = self.apply(self.w.approved(), check=1)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("outcome_unknown", "HANDLER_EXIT_3"))
+
+    def test_what_is_no_absolute_path_is_not_executed(self):
+        for n, line in enumerate(("python3 x", "/bin/sh 'unterminated", "/nowhere/at/all", "  ", "/bin/sh\\")):
+            with self.subTest(line):
+                self.w.env["APP_COMMAND"] = line
+                receipt = self.apply(self.w.approved(reason="r%d" % n), check=1)
+                self.assertEqual(receipt["status"], "failed")
+                self.assertIn(receipt["safe_error_code"], ("HANDLER_REQUEST_FAILED", "HANDLER_CREDENTIAL_MISSING"))
+                self.w.wait_idle()
+
+    def test_its_sandbox_has_its_own_folder_and_no_other_process(self):
+        self.mode("spy")
+        self.apply(self.w.approved(), check=0)
+        with open(os.path.join(self.folder, "found")) as file:
+            self.assertEqual(json.load(file), [])
+
+
+class HandlerSecrets(Handled):
+    """Boundary: neither mcpd nor writerd nor the ledger ever sees one."""
+
+    def test_no_other_process_and_no_file_holds_a_secret(self):
+        self.w = self.workspace(handled_and_sql())
+        self.w.env["SHOP_WRITE_URL"] = self.w.env["SHOP_READ_URL"]
+        with self.w.client(no_writer=False) as mcp:
+            identifier = mcp.propose("INV-3001")["proposal"]["id"]
+            self.w.run("proposals", "approve", identifier, "--yes", check=0)
+            shown = self.w.run("apply", identifier, check=0)
+            pids = {name: child_of(mcp.process.pid, name) for name in ("mcpd", "writerd", "ledgerd",
+                                                                       "writerd-handler")}
+            self.assertTrue(all(pids.values()), pids)
+            for name, pid in pids.items():
+                with self.subTest(name):
+                    seen = readable(pid, memory=os.geteuid() == 0 and name != "writerd-handler")
+                    for secret in (TOKEN, SECRET, self.app.url):
+                        self.assertNotIn(secret.encode(), seen)
+        everything = shown.stdout + shown.stderr
+        for folder, _, files in os.walk(self.w.path):
+            for file in filter(lambda f: not f.endswith(".sock"), files):
+                with open(os.path.join(folder, file), "rb") as content:
+                    everything += content.read().decode(errors="replace")
+        for secret in (TOKEN, SECRET, self.app.url):
+            self.assertNotIn(secret, everything)
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return file.read().rsplit(") ", 1)[1][0] not in "ZX"
+    except OSError:
+        return False
+
+
+def readable(pid, memory):
+    """Command line, environment and, for root, what is in its memory."""
+    seen = b""
+    for name in ("cmdline", "environ"):
+        with open("/proc/%d/%s" % (pid, name), "rb") as file:
+            seen += file.read()
+    if memory:
+        with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb") as mem:
+            for line in maps:
+                addresses, rights = line.split()[:2]
+                start, end = (int(x, 16) for x in addresses.split("-"))
+                # ASan's shadow is terabytes of nothing.
+                if rights.startswith("rw") and end - start < 1 << 28:
+                    try:
+                        mem.seek(start)
+                        seen += mem.read(end - start)
+                    except (OSError, ValueError, OverflowError):
+                        pass
+    return seen
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@
  *	verified here before a byte leaves. What an application answers is
  *	untrusted: size, time and form are limited, and none of its text gets
  *	further than a code and two versions. After start-up it can reach the
- *	ports of the handlers and nothing else.
+ *	ports of the handlers and nothing else; commands are started by a child
+ *	that was forked before and never had a credential (launcher.h).
  *
  * DIAGNOSTICS
  *	Fatal: contract, key or credentials that cannot be had, a ledger with
@@ -30,6 +31,7 @@
 #include "common/base/fdio.h"
 #include "common/base/log.h"
 #include "common/crypto/digest.h"
+#include "common/crypto/secret.h"
 #include "common/proc/startup.h"
 #include "writerd/handler/work.h"
 
@@ -75,6 +77,7 @@ struct asker {
 	struct contract *contract;
 	uint8_t ledger_key[PUBLIC_KEY_LEN];
 	struct handlers handlers;
+	struct launcher launcher;
 	struct ledger_link link;
 	struct work work;
 	char *runner_id;
@@ -149,6 +152,33 @@ check(struct asker *w, struct err *e)
 }
 
 static int
+tell_line(struct span line, void *context)
+{
+	struct err e = {0};
+
+	return launcher_tell(context, line, &e);
+}
+
+/* Every executor has its turn, so that both count alike. */
+static int
+tell_launcher(struct asker *w, struct err *e)
+{
+	int rc = 0;
+
+	if (w->launcher.fd < 0) {
+		return 0;
+	}
+	for (size_t i = 0; i < w->contract->executor_count && rc == 0; i++) {
+		const struct secret *line = handlers_secret(
+		    &w->handlers, w->contract->executors[i].command_env);
+		rc = line != NULL
+			 ? secret_with(line, tell_line, &w->launcher)
+			 : launcher_tell(&w->launcher, (struct span){0}, e);
+	}
+	return rc != 0 ? rc : launcher_confine(&w->launcher, e);
+}
+
+static int
 set_up(struct asker *w, int argc, char **argv, struct arena *a, struct err *e)
 {
 	struct confine confine;
@@ -162,8 +192,14 @@ set_up(struct asker *w, int argc, char **argv, struct arena *a, struct err *e)
 	}
 	w->runner_id = startup_env_dup(&w->startup, "SYNAPSOR_RUNNER_ID");
 	handlers_init(&w->handlers, w->contract);
-	if ((rc = startup_credentials(&w->startup, w->handlers.credentials,
-		 w->handlers.credential_count, e)) != 0) {
+	rc = launcher_fork(&w->launcher, w->contract,
+	    (const int[]){w->startup.bootstrap_fd, w->startup.ledger_fd,
+		w->startup.notify_fd},
+	    3, w->startup.accept_reduced_isolation, e);
+	if (rc != 0 ||
+	    (rc = startup_credentials(&w->startup, w->handlers.credentials,
+		 w->handlers.credential_count, e)) != 0 ||
+	    (rc = tell_launcher(w, e)) != 0) {
 		return rc;
 	}
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -184,7 +220,8 @@ int
 main(int argc, char **argv)
 {
 	struct asker w = {
-	    .startup = {.role = PROC_WRITERD, .program = "writerd-handler"}};
+	    .startup = {.role = PROC_WRITERD, .program = "writerd-handler"},
+	    .launcher = {.fd = -1}};
 	struct arena *a = arena_new();
 	struct err e = {0};
 	int rc;
@@ -202,6 +239,7 @@ main(int argc, char **argv)
 				   .ledger_key = w.ledger_key,
 				   .is_handler = true},
 	    .handlers = &w.handlers,
+	    .launcher = &w.launcher,
 	    .link = &w.link,
 	    .runner_id = w.runner_id != NULL ? w.runner_id : "local_runner"};
 	rc = w.check ? check(&w, &e) : serve(&w, &e);
@@ -211,6 +249,7 @@ main(int argc, char **argv)
 	if (!w.check) {
 		ledger_link_clear(&w.link);
 	}
+	launcher_clear(&w.launcher);
 	handlers_clear(&w.handlers);
 	curl_global_cleanup();
 	contract_free(&w.contract);

@@ -19,6 +19,57 @@ may_send(const struct work *w, struct answer *out)
 	return false;
 }
 
+/* What the end of a command means. One that was executed had the request. */
+static void
+judge_end(const struct launch_result *r, struct arena *a, struct answer *out)
+{
+	switch (r->end) {
+	case LAUNCH_NOT_STARTED:
+		answer_failed(out, "HANDLER_REQUEST_FAILED",
+		    "The command could not be started: its variable must hold "
+		    "an absolute path and arguments. Nothing was executed.");
+		return;
+	case LAUNCH_TIMEOUT:
+		answer_unknown(out, "HANDLER_TIMEOUT",
+		    "The command did not end in time and was killed with its "
+		    "children. Whether it changed anything is not known.");
+		return;
+	case LAUNCH_TOO_LARGE:
+		answer_unknown(out, "HANDLER_RESPONSE_TOO_LARGE",
+		    "The command wrote more than a receipt may have and was "
+		    "killed. Whether it changed anything is not known.");
+		return;
+	case LAUNCH_EXITED:
+	case LAUNCH_KILLED:
+	case LAUNCH_LOST:
+		break;
+	}
+	answer_unknown(out,
+	    r->end == LAUNCH_EXITED
+		? arena_printf(a, "HANDLER_EXIT_%d", r->code)
+		: "HANDLER_EXIT_UNKNOWN",
+	    "The command ended without success. Whether it changed anything is "
+	    "not known.");
+}
+
+static void
+call_command(
+    struct work *w, const struct call *c, struct arena *a, struct answer *out)
+{
+	struct launch_result r = {.end = LAUNCH_NOT_STARTED};
+	uint32_t index =
+	    (uint32_t)(c->executor - w->handlers->contract->executors);
+
+	launcher_run(w->launcher, index, c->body, &r);
+	if (r.end == LAUNCH_EXITED && r.code == 0) {
+		answer_from_receipt(
+		    arena_span(a, buf_as_span(&r.output)), c->dry_run, a, out);
+	} else {
+		judge_end(&r, a, out);
+	}
+	buf_clear(&r.output);
+}
+
 static void
 ask(struct work *w, const struct checked_job *job, struct arena *a,
     struct answer *out)
@@ -47,8 +98,15 @@ ask(struct work *w, const struct checked_job *job, struct arena *a,
 		answer_failed(out, err_reason(&e),
 		    arena_strndup(a, e.msg, strlen(e.msg)));
 	} else if (may_send(w, out)) {
+		if (x->type == EXECUTOR_COMMAND) {
+			buf_putc(&body, '\n');
+		}
 		call.body = buf_as_span(&body);
-		call_http(w->handlers, &call, a, out);
+		if (x->type == EXECUTOR_COMMAND) {
+			call_command(w, &call, a, out);
+		} else {
+			call_http(w->handlers, &call, a, out);
+		}
 	}
 	buf_clear(&body);
 	if (job->job.settle) {

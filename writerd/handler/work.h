@@ -6,12 +6,14 @@
 #define CS_WRITERD_HANDLER_WORK_H
 
 #include "writerd/handler/call.h"
+#include "writerd/handler/launcher.h"
 #include "writerd/job_check.h"
 #include "writerd/ledger_link.h"
 
 struct work {
 	struct job_authority authority;
 	const struct handlers *handlers;
+	struct launcher *launcher;
 	struct ledger_link *link;
 	const char *runner_id;
 };
