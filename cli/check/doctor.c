@@ -225,6 +225,7 @@ look(struct doctor *d)
 	if (d->contract != NULL) {
 		doctor_environment(d);
 		doctor_databases(d);
+		doctor_handlers(d);
 		look_at_tools(d);
 	}
 	doctor_files(d);

@@ -48,6 +48,7 @@ int first_run_doctor(const struct args *a);
 void doctor_contract(struct doctor *d);    /* doctor_env.c */
 void doctor_environment(struct doctor *d); /* doctor_env.c */
 void doctor_databases(struct doctor *d);   /* doctor_db.c */
+void doctor_handlers(struct doctor *d);    /* doctor_handler.c */
 void doctor_system(struct doctor *d);      /* doctor_os.c */
 void doctor_files(struct doctor *d);       /* doctor_os.c */
 

@@ -7,6 +7,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/str.h"
+#include "common/contract/contract.h"
 
 #define BATCH_MAX 200
 
@@ -23,24 +24,29 @@ proposal_of(const struct args *a)
 static const struct {
 	const char *status;
 	const char *title;
+	const char *by_app; /* an application executed it */
 } titles[] = {
-    {"applied", "Guarded writeback applied."},
-    {"already_applied", "Guarded writeback already applied."},
-    {"conflict", "Guarded writeback returned conflict."},
-    {"failed", "Guarded writeback failed."},
-    {"outcome_unknown", "Guarded writeback: the outcome is not known."},
+    {"applied", "Guarded writeback applied.", "App-owned writeback applied."},
+    {"already_applied", "Guarded writeback already applied.",
+	"App-owned writeback already applied."},
+    {"conflict", "Guarded writeback returned conflict.",
+	"App-owned writeback returned conflict."},
+    {"failed", "Guarded writeback failed.", "App-owned writeback failed."},
+    {"outcome_unknown", "Guarded writeback: the outcome is not known.",
+	"App-owned writeback: the outcome is not known."},
 };
 
 /* A dry run that passed must not be titled as a change. */
 static const char *
-title_of(const char *status, bool dry_run)
+title_of(const char *status, bool dry_run, bool by_app)
 {
 	if (dry_run && strcmp(status, "applied") == 0) {
-		return "Guarded writeback dry run passed.";
+		return by_app ? "App-owned writeback dry run passed."
+			      : "Guarded writeback dry run passed.";
 	}
 	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
 		if (strcmp(titles[i].status, status) == 0) {
-			return titles[i].title;
+			return by_app ? titles[i].by_app : titles[i].title;
 		}
 	}
 	return "Guarded writeback: unexpected answer.";
@@ -83,6 +89,48 @@ changed_by_us(struct view *v, const char *status)
 	return view_bool(v, 0, "source_database_mutated") ? "yes" : "no";
 }
 
+/* 0.1.1's list where an application executes: it makes its own checks. */
+static void
+print_app_checks(struct view *v, const char *status)
+{
+	view_print(v, "Checks:\n* proposal approved: yes\n");
+	view_print(v, "* execution authority: app-owned handler outside MCP\n");
+	view_print(v, "* source database changed by handler: %s\n",
+	    changed_by_us(v, status));
+	view_print(
+	    v, "* affected rows: %s\n", view_text(v, 0, "rows_affected", "0"));
+	view_print(v, "* idempotency key: %s\n",
+	    view_text(v, 0, "idempotency_key", "?"));
+}
+
+/* Does an application execute this proposal? The contract in force says so; the
+ * ledger tells which capability it is of. */
+static bool
+is_by_app(struct control *c, struct span id)
+{
+	const struct contract_capability *cap = NULL;
+	struct contract *contract = NULL;
+	struct span answer;
+	struct view v = {0};
+	struct err ignored = {0};
+	bool by_app = false;
+
+	if (c->config != NULL &&
+	    contract_load(c->config, &contract, &ignored) == 0 &&
+	    contract->executor_count > 0 &&
+	    control_show(c, SHOW_PROPOSAL,
+		arena_strndup(c->arena, id.ptr, id.len), &answer,
+		&ignored) == 0 &&
+	    view_open(&v, answer, c->arena, &ignored) == 0) {
+		cap = contract_capability(contract,
+		    json_get_string(&v.doc, json_get(&v.doc, 0, "proposal"),
+			"action", c->arena));
+		by_app = cap != NULL && cap->handler != NULL;
+	}
+	contract_free(&contract);
+	return by_app;
+}
+
 /* What a person can do now. After a conflict the same proposal can never be
  * applied: the row is no longer the one that was approved. */
 static void
@@ -107,16 +155,20 @@ print_next(struct view *v, const char *status, bool retryable, const char *id)
 
 /* The receipt as text: outcome, checks, change, reason, next step. */
 static void
-print_text(struct view *v)
+print_text(struct view *v, bool by_app)
 {
 	uint32_t details = json_get(&v->doc, 0, "details");
 	const char *status = view_text(v, 0, "status", "?");
 	const char *code = view_text(v, 0, "safe_error_code", "");
 	const char *why = view_text(v, details, "explanation", "");
 
-	view_print(
-	    v, "%s\n\n", title_of(status, view_bool(v, details, "dry_run")));
-	print_checks(v, status, code);
+	view_print(v, "%s\n\n",
+	    title_of(status, view_bool(v, details, "dry_run"), by_app));
+	if (by_app) {
+		print_app_checks(v, status);
+	} else {
+		print_checks(v, status, code);
+	}
 	if (strcmp(status, "conflict") == 0) {
 		view_print(v,
 		    "Result:\n  conflict\nSource DB changed by "
@@ -175,7 +227,8 @@ have_applied(
 	if (args_has(a, "json")) {
 		view_json(&v, 0);
 	} else {
-		print_text(&v);
+		print_text(&v,
+		    is_by_app(c, span_of(view_text(&v, 0, "proposal_id", ""))));
 	}
 	view_flush(&v);
 	/* 0.1.1: a conflict is a result, not an error. */

@@ -84,6 +84,31 @@ class AnHttpHandler(Handled):
         self.assertEqual(headers["x-synapsor-proposal-id"], identifier)
         self.assertEqual(headers["content-type"], "application/json")
 
+    def test_what_apply_says_to_people(self):
+        identifier = self.w.approved()
+        text = self.w.run("apply", identifier, check=0).stdout
+        self.assertTrue(text.startswith("App-owned writeback applied.\n"), text)
+        for line in ("* proposal approved: yes", "* execution authority: app-owned handler outside MCP",
+                     "* source database changed by handler: yes", "* affected rows: 3",
+                     "* idempotency key: %s:INV-3001" % identifier):
+            self.assertIn(line + "\n", text)
+        self.assertNotIn("primary key matched", text)
+        text = self.w.run("apply", identifier, check=0).stdout
+        self.assertTrue(text.startswith("App-owned writeback already applied.\n"), text)
+
+    def checks(self, *flags):
+        result = self.w.run("doctor", "--json", *flags)
+        self.assertNotIn(self.app.url, result.stdout + result.stderr)
+        return {c["name"]: c for c in json.loads(result.stdout)["checks"]}["executor:app:handler-reachability"]
+
+    def test_doctor_reaches_the_handler_and_executes_nothing(self):
+        self.assertIn("--check-handlers", self.checks()["message"])
+        self.assertEqual(self.app.requests, [])
+        self.assertEqual(self.checks("--check-handlers")["level" if "level" in self.checks() else "status"], "pass")
+        self.assertEqual({method for method, _, _ in self.app.requests}, {"OPTIONS"})
+        self.app.close()
+        self.assertIn("nobody answers there", self.checks("--check-handlers")["message"])
+
     def test_an_applied_proposal_is_answered_without_asking_again(self):
         identifier = self.w.approved()
         self.apply(identifier, check=0)
