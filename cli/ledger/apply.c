@@ -134,8 +134,12 @@ is_by_app(struct control *c, struct span id)
 /* What a person can do now. After a conflict the same proposal can never be
  * applied: the row is no longer the one that was approved. */
 static void
-print_next(struct view *v, const char *status, bool retryable, const char *id)
+print_next(struct view *v, const char *status, bool by_app)
 {
+	bool retryable =
+	    view_bool(v, json_get(&v->doc, 0, "details"), "retryable");
+	const char *id = view_text(v, 0, "proposal_id", "?");
+
 	if (strcmp(status, "failed") == 0 && retryable) {
 		view_print(v,
 		    "Next:\n  mend the cause, then: countersign apply %s (the "
@@ -143,8 +147,10 @@ print_next(struct view *v, const char *status, bool retryable, const char *id)
 		    id);
 	} else if (strcmp(status, "outcome_unknown") == 0) {
 		view_print(v,
-		    "Next:\n  countersign apply %s (it looks the outcome up "
-		    "before anything is written)\n",
+		    by_app ? "Next:\n  countersign apply %s (the handler is "
+			     "asked again under the same idempotency key)\n"
+			   : "Next:\n  countersign apply %s (it looks the "
+			     "outcome up before anything is written)\n",
 		    id);
 	} else if (strcmp(status, "conflict") == 0) {
 		view_print(v, "Next:\n  have the agent read the row again and "
@@ -183,8 +189,7 @@ print_text(struct view *v, bool by_app)
 		view_print(v, "Error:\n  %s: %s\n", code, why);
 	}
 	view_print(v, "Receipt:\n  %s\n", view_text(v, 0, "receipt_hash", "?"));
-	print_next(v, status, view_bool(v, details, "retryable"),
-	    view_text(v, 0, "proposal_id", "?"));
+	print_next(v, status, by_app);
 }
 
 /* Every error of apply says what it means for the source. When the answer was

@@ -109,6 +109,10 @@ def seeds():
     yield from foreign_tools()
     yield from http_requests()
     yield from tokens()
+    yield "fuzz_handler_answer", "applied", (b'{"status":"applied","rows_affected":3,"source_database_mutated":true,'
+                                             b'"previous_version":"v1","new_version":2,"safe_error_code":null}')
+    yield "fuzz_handler_answer", "failed", b'{"status":"failed","safe_error_code":"X","source_database_mutated":false}'
+    yield "fuzz_handler_answer", "words", b"/bin/a 'b c' \"d\\\" e\" f"
     yield "fuzz_frame", "all", b"".join(frames.values())
     for role, names in SENDERS.items():
         target = f"fuzz_codec_{role}"
