@@ -169,7 +169,7 @@ int
 main(int argc, char **argv)
 {
 	static const char *const listeners[] = {
-	    "mcpd", "writer", "control", NULL};
+	    "mcpd", "writer", "control", "handler", NULL};
 	struct startup s = {.listen_names = listeners};
 	struct confine c = {0};
 	struct err e = {0};
