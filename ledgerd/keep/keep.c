@@ -80,7 +80,8 @@ busy_others(const struct ledger *l)
 
 	TAILQ_FOREACH (c, &l->conns, link) {
 		count += c->role == ROLE_MCPD ||
-			 (c->role == ROLE_WRITER && c->leased_seq != 0);
+			 ((c->role == ROLE_WRITER || c->role == ROLE_HANDLER) &&
+			     c->leased_seq != 0);
 	}
 	return count;
 }
