@@ -397,6 +397,14 @@ class OnboardDb(Case):
         fourth = next(c for c in printed_commands(called) if "evidence show" in c)
         self.assertIn("INV-3001", self.new.shell(fourth).stdout)
 
+    def test_the_newcomers_path_is_timed(self):
+        """By tests/newcomer.sh, in an empty folder; a minute is far too long even on a slow machine."""
+        os.mkdir(os.path.join(self.new.path, "empty"))
+        took = self.new.shell("cd empty && exec " + os.path.join(ROOT, "tests", "newcomer.sh") + " invoices INV-3001")
+        self.assertRegex(took.stdout, r"first call after \d+ ms, three commands\nevidence seen after \d+ ms, four")
+        self.assertLess(int(took.stdout.split()[3]), 60000)
+        print(took.stdout)
+
     def test_every_printed_command_runs_as_it_is_printed(self):
         words = ["--from-env", "DATABASE_URL", "--table", "invoices", "--mode", "review", "--patch", "status=arg:s",
                  "--smoke-id", "INV-3001", "--yes"]
