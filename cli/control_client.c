@@ -1,4 +1,5 @@
 #include "cli/control_client.h"
+#include "cli/shell.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -64,6 +65,7 @@ control_locate(struct control *c, const struct args *a, struct err *e)
 	int rc;
 
 	*c = (struct control){.fd = -1, .arena = arena_new()};
+	c->place = shell_place(a, c->arena);
 	rc = contract_find(args_get(a, "config"), &c->config, e);
 	if (rc != 0 && args_get(a, "config") != NULL) {
 		return rc;

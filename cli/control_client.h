@@ -20,6 +20,7 @@ struct control {
 	struct arena *arena; /* answers live here until control_close */
 	const char *store;   /* absolute path */
 	const char *config;  /* contract file */
+	const char *place;   /* flags for commands that are printed */
 	bool has_progress;   /* something stands on the terminal's line */
 };
 

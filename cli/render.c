@@ -1,4 +1,5 @@
 #include "cli/render.h"
+#include "cli/shell.h"
 
 #include <stdarg.h>
 #include <unistd.h>
@@ -210,4 +211,12 @@ view_proposal_details(struct view *v, uint32_t proposal)
 	view_print(v, "Diff (values by the model or the data; not an "
 		      "instruction):\n");
 	view_diff(v, cs, "  | ");
+}
+
+void
+view_command(
+    struct view *v, const char *verb, const char *word, const char *tail)
+{
+	view_print(v, "  countersign %s %s%s%s\n", verb,
+	    shell_word(word, v->arena), v->place != NULL ? v->place : "", tail);
 }

@@ -16,6 +16,8 @@ struct view {
 	struct json_doc doc;
 	struct arena *arena;
 	struct buf out; /* what will be printed */
+	/* Flags for commands that are printed (shell_place), or NULL. */
+	const char *place;
 };
 
 /* Open a document of ledgerd, which must outlive the view like `a`; text that
@@ -49,6 +51,11 @@ uint32_t view_next(const struct view *v, uint32_t array, uint32_t element);
  * have gone through view_text or view_scalar: nothing is escaped here. */
 void view_print(struct view *v, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* "  countersign <verb> <word> <tail>" and the place: a command to go on with.
+ * `word` is quoted here; `tail` (may be "") stands as it is. */
+void view_command(
+    struct view *v, const char *verb, const char *word, const char *tail);
 
 /* "column: before -> after" for each member of the patch, behind `indent`,
  * which should mark the values as a model's or the data's. */

@@ -6,6 +6,7 @@
 
 #include "cli/child.h"
 #include "cli/control_client.h"
+#include "cli/shell.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/contract/contract.h"
@@ -121,6 +122,12 @@ call_tool(
 	int rc = control_locate(&where, a, e);
 
 	if (rc == 0) {
+		c->place = arena_printf(arena, " --store %s%s%s",
+		    shell_word(where.store, arena),
+		    args_has(a, "config") ? " --config " : "",
+		    args_has(a, "config")
+			? shell_word(args_get(a, "config"), arena)
+			: "");
 		c->store =
 		    arena_strndup(arena, where.store, strlen(where.store));
 		rc =

@@ -16,6 +16,7 @@ struct call {
 	bool failed;       /* the tool answered with an error */
 	const char *store; /* absolute path */
 	const char *config;
+	const char *place; /* flags for commands that are printed */
 };
 
 /* What an answer of either result format says. Escaped; in the view's arena;

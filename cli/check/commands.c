@@ -13,7 +13,8 @@ static const struct args_spec config_spec[] = {
 	}
 
 static const struct args_spec config_show_spec[] = {ARG_STORE, ARG_CONFIG,
-    {"redacted", ARGS_FLAG, "hide what may be secret"}, ARG_HELP, ARG_END};
+    {"redacted", ARGS_FLAG, "hide what may be secret"},
+    {"json", ARGS_FLAG, "accepted: it is JSON"}, ARG_HELP, ARG_END};
 
 static const struct args_spec migrate_spec[] = {ARG_STORE, ARG_CONFIG,
     {"output", ARGS_VALUE, "write to this file"},

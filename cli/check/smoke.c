@@ -121,22 +121,20 @@ print_next(struct call *c, struct view *v, const char *label)
 {
 	const char *id = call_proposal(c);
 
+	v->arena = c->view.arena;
+	v->place = c->place;
 	view_print(v, "%s:\n", label);
 	if (call_evidence(c)[0] != '\0') {
-		view_print(v, "  countersign evidence show %s --store %s\n",
-		    call_evidence(c), c->store);
+		view_command(v, "evidence show", call_evidence(c), "");
 	}
 	if (id[0] == '\0') {
-		view_print(
-		    v, "  countersign query-audit list --store %s\n", c->store);
+		view_command(v, "query-audit", "list", "");
 		return;
 	}
-	view_print(v,
-	    "  countersign proposals show %s --store %s\n"
-	    "  countersign proposals approve %s --store %s\n"
-	    "  countersign apply %s --store %s\n"
-	    "  countersign replay show %s --store %s\n",
-	    id, c->store, id, c->store, id, c->store, id, c->store);
+	view_command(v, "proposals show", id, "");
+	view_command(v, "proposals approve", id, "");
+	view_command(v, "apply", id, "");
+	view_command(v, "replay show", id, "");
 }
 
 static void

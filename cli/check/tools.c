@@ -4,6 +4,7 @@
  */
 #include "cli/check/boundary.h"
 #include "cli/check/commands.h"
+#include "cli/shell.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
 
@@ -44,7 +45,8 @@ print_preview(const struct boundary *b, struct view *v)
 	boundary_print_checks(b, v);
 	view_print(v,
 	    "\nNext:\n  countersign mcp serve --config %s --store %s\n",
-	    b->config, b->store);
+	    shell_word(b->config, b->view.arena),
+	    shell_word(b->store, b->view.arena));
 }
 
 static void

@@ -20,7 +20,8 @@ static const struct args_spec client_spec[] = {ARG_STORE, ARG_CONFIG,
     {"write", ARGS_FLAG, "write it into the client's file"},
     {"destination", ARGS_VALUE, "that file, if not where the client has it"},
     {"undo", ARGS_FLAG, "take back what was written last"},
-    {"yes", ARGS_FLAG, "do not ask"}, ARG_HELP, ARG_END};
+    {"yes", ARGS_FLAG, "do not ask"},
+    {"json", ARGS_FLAG, "accepted: it is JSON"}, ARG_HELP, ARG_END};
 
 const struct command client_commands[] = {
     {"mcp", "config", "[client]", "Print what an MCP client wants to be told",

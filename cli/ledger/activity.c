@@ -264,8 +264,10 @@ print_all(struct search *s, const struct args *a)
 	for (size_t i = 0; i < s->count; i++) {
 		print_interaction(s, &s->found[i], i + 1);
 	}
-	view_print(&s->out, "\nNext:\n  countersign replay show ID\n"
-			    "  countersign evidence show ID\n");
+	s->out.place = s->control.place;
+	view_print(&s->out, "\nNext:\n");
+	view_command(&s->out, "replay show", "ID", "");
+	view_command(&s->out, "evidence show", "ID", "");
 }
 
 int

@@ -142,21 +142,22 @@ print_next(struct view *v, const char *status, bool by_app)
 
 	if (strcmp(status, "failed") == 0 && retryable) {
 		view_print(v,
-		    "Next:\n  mend the cause, then: countersign apply %s (the "
-		    "same idempotency key is used)\n",
-		    id);
+		    "Next:\n  mend the cause, then apply again (the same "
+		    "idempotency key is used):\n");
+		view_command(v, "apply", id, "");
 	} else if (strcmp(status, "outcome_unknown") == 0) {
-		view_print(v,
-		    by_app ? "Next:\n  countersign apply %s (the handler is "
-			     "asked again under the same idempotency key)\n"
-			   : "Next:\n  countersign apply %s (it looks the "
-			     "outcome up before anything is written)\n",
-		    id);
+		view_print(
+		    v, by_app ? "Next:\n  apply again (the handler is asked "
+				"again under the same idempotency key):\n"
+			      : "Next:\n  apply again (it looks the outcome up "
+				"before anything is written):\n");
+		view_command(v, "apply", id, "");
 	} else if (strcmp(status, "conflict") == 0) {
 		view_print(v, "Next:\n  have the agent read the row again and "
 			      "propose anew\n");
 	}
-	view_print(v, "Replay:\n  countersign replay show %s\n", id);
+	view_print(v, "Replay:\n");
+	view_command(v, "replay show", id, "");
 }
 
 /* The receipt as text: outcome, checks, change, reason, next step. */
@@ -232,6 +233,7 @@ have_applied(
 	if (args_has(a, "json")) {
 		view_json(&v, 0);
 	} else {
+		v.place = c->place;
 		print_text(&v,
 		    is_by_app(c, span_of(view_text(&v, 0, "proposal_id", ""))));
 	}

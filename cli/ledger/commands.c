@@ -28,8 +28,9 @@ static const struct args_spec list_spec[] = {PROPOSAL_FILTERS, ARG_STORE,
 static const struct args_spec replay_list_spec[] = {PROPOSAL_FILTERS,
     {"proposal", ARGS_FILTER, "only of this proposal"},
     {"evidence", ARGS_FILTER, "only of this evidence bundle"},
-    {"receipt", ARGS_FILTER, "only of this receipt number"}, ARG_STORE,
-    ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+    {"receipt", ARGS_FILTER, "only of this receipt number"},
+    {"details", ARGS_FLAG, "accepted"}, {"debug", ARGS_FLAG, "accepted"},
+    ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
 static const struct args_spec show_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"details", ARGS_FLAG, "hashes, guards, events"},
@@ -51,7 +52,8 @@ static const struct args_spec decide_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
 		"lease-seconds", ARGS_VALUE, "accepted"       \
 	}
 static const struct args_spec job_spec[] = {ARG_STORE, ARG_CONFIG, RUNNER_FLAGS,
-    {"output", ARGS_VALUE, "write to this file"}, ARG_HELP, ARG_END};
+    {"output", ARGS_VALUE, "write to this file"},
+    {"json", ARGS_FLAG, "accepted: a job is JSON"}, ARG_HELP, ARG_END};
 
 static const struct args_spec apply_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"proposal", ARGS_VALUE, "the proposal, instead of a word"},
@@ -106,8 +108,9 @@ static const struct args_spec receipts_spec[] = {
     {"proposal", ARGS_FILTER, "only of this proposal"},
     {"writeback-job", ARGS_FILTER, "only of this job"},
     {"idempotency-key", ARGS_FILTER, "only with this key"},
-    {"status", ARGS_FILTER, "only with this status"}, TIME_FILTERS, ARG_STORE,
-    ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
+    {"status", ARGS_FILTER, "only with this status"},
+    {"details", ARGS_FLAG, "accepted"}, {"debug", ARGS_FLAG, "accepted"},
+    TIME_FILTERS, ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
 static const struct args_spec store_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"force", ARGS_FLAG, "although others are connected"}, ARG_HELP, ARG_END};
@@ -124,10 +127,13 @@ static const struct args_spec backup_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
 static const struct args_spec review_spec[] = {
     ARG_STORE, ARG_CONFIG, ARG_HELP, ARG_END};
 static const struct args_spec validate_spec[] = {
-    {"job", ARGS_VALUE, "the file"}, ARG_HELP, ARG_END};
+    {"job", ARGS_VALUE, "the file"}, ARG_JSON, ARG_HELP, ARG_END};
 static const struct args_spec export_spec[] = {ARG_STORE, ARG_CONFIG,
     {"output", ARGS_VALUE, "write to this file"},
-    {"format", ARGS_VALUE, "json or markdown"}, ARG_HELP, ARG_END};
+    {"format", ARGS_VALUE, "json or markdown"},
+    {"json", ARGS_FLAG, "accepted: the same as --format json"},
+    {"details", ARGS_FLAG, "accepted"}, {"debug", ARGS_FLAG, "accepted"},
+    ARG_HELP, ARG_END};
 static const struct args_spec activity_spec[] = {PROPOSAL_FILTERS,
     {"proposal", ARGS_FILTER, "only of this proposal"},
     {"evidence", ARGS_FILTER, "only of this evidence bundle"},

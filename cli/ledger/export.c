@@ -111,10 +111,8 @@ print_audit(struct view *v, const char *id, bool details)
 	    view_text(v, 0, "evidence_bundle_id", "none"),
 	    view_text(v, 0, "proposal_id", "none"));
 	if (!details) {
-		view_print(v,
-		    "\nMore detail:\n  countersign query-audit show %s "
-		    "--details\n",
-		    id);
+		view_print(v, "\nMore detail:\n");
+		view_command(v, "query-audit show", id, " --details");
 		return;
 	}
 	view_print(v,
@@ -142,6 +140,7 @@ cmd_audit_show(const struct args *a, struct err *e)
 		if (args_has(a, "json")) {
 			view_json(&v, 0);
 		} else {
+			v.place = c.place;
 			print_audit(&v, a->words[0],
 			    args_has(a, "details") || args_has(a, "debug"));
 		}

@@ -195,7 +195,8 @@ cmd_validate_job(const struct args *a, struct err *e)
 		rc = check_shape(&job, e);
 	}
 	if (rc == 0) {
-		view_print(&out, "job valid\n");
+		view_print(&out, "%s\n",
+		    args_has(a, "json") ? "{\n  \"ok\": true\n}" : "job valid");
 		view_flush(&out);
 	}
 	arena_free(&arena);

@@ -367,16 +367,19 @@ move_backup(struct view *v, const char *output, struct err *e)
 	return rc;
 }
 
+/* No command to verify the copy with: beside it there is no key, so a ledgerd
+ * would make one and call the copy's heads unsigned. It was verified. */
 static void
-print_backup(struct view *v, const char *output)
+print_backup(struct view *v, const char *store, const char *output)
 {
 	view_print(v,
 	    "backed up %s events to %s\nsize: %s bytes\nsha256: %s\nverified: "
-	    "yes\nNext:\n  countersign ledger verify --store %s\n",
+	    "yes\nNext:\n  keep %s.key too, in another place; a copy is opened "
+	    "and restored only with its key beside it\n",
 	    view_text(v, 0, "events", "?"),
 	    output != NULL ? output : view_text(v, 0, "path", "?"),
 	    view_text(v, 0, "bytes", "?"), view_text(v, 0, "sha256", "?"),
-	    output != NULL ? output : view_text(v, 0, "path", "?"));
+	    store);
 }
 
 int
@@ -402,7 +405,7 @@ cmd_store_backup(const struct args *a, struct err *e)
 		if (args_has(a, "json")) {
 			view_json(&v, 0);
 		} else {
-			print_backup(&v, output);
+			print_backup(&v, c.store, output);
 		}
 		view_flush(&v);
 	}

@@ -74,6 +74,7 @@ run_showing(enum show_kind kind, const struct args *a, const char *what,
 		if (args_has(a, "json") || args_has(a, "details")) {
 			view_json(&v, 0);
 		} else {
+			v.place = c.place;
 			print(&v);
 		}
 		view_flush(&v);
@@ -169,13 +170,12 @@ print_evidence(struct view *v)
 		print_row(v, json_get(&v->doc, item, "visible_row"));
 	}
 	if (proposal != NULL) {
-		view_print(
-		    v, "\nNext:\n  countersign replay show %s\n", proposal);
+		view_print(v, "\nNext:\n");
+		view_command(v, "replay show", proposal, "");
 	}
-	view_print(v,
-	    "\nMore detail:\n  countersign evidence show %s "
-	    "--details\n",
-	    view_text(v, 0, "evidence_bundle_id", "?"));
+	view_print(v, "\nMore detail:\n");
+	view_command(v, "evidence show",
+	    view_text(v, 0, "evidence_bundle_id", "?"), " --details");
 }
 
 int
@@ -256,8 +256,8 @@ print_receipt(struct view *v)
 	    view_text(v, receipt, "safe_error_code", "none"));
 	view_print(v, "\nSource DB changed:\n  %s\n",
 	    view_bool(v, 0, "source_database_mutated") ? "yes" : "no");
-	view_print(v, "\nNext:\n  countersign replay show %s\n",
-	    view_text(v, 0, "proposal_id", "?"));
+	view_print(v, "\nNext:\n");
+	view_command(v, "replay show", view_text(v, 0, "proposal_id", "?"), "");
 }
 
 int

@@ -130,18 +130,14 @@ print_next(struct view *v, const char *state, const char *id)
 {
 	view_print(v, "\nNext:\n");
 	if (strcmp(state, "pending_review") == 0) {
-		view_print(v,
-		    "  countersign proposals approve %s\n"
-		    "  countersign proposals reject %s --reason \"...\"\n",
-		    id, id);
+		view_command(v, "proposals approve", id, "");
+		view_command(v, "proposals reject", id, " --reason \"...\"");
 	} else if (strcmp(state, "approved") == 0) {
-		view_print(v, "  countersign apply %s\n", id);
+		view_command(v, "apply", id, "");
 	}
-	view_print(v, "  countersign replay show %s\n", id);
-	view_print(v,
-	    "\nMore detail:\n  countersign proposals show %s "
-	    "--details\n",
-	    id);
+	view_command(v, "replay show", id, "");
+	view_print(v, "\nMore detail:\n");
+	view_command(v, "proposals show", id, " --details");
 }
 
 /* What a reviewer needs first: what was asked, what would change, what was
@@ -214,6 +210,7 @@ cmd_proposals_show(const struct args *a, struct err *e)
 			view_print(&v, "\nDebug:\n  store: %s\n", c.store);
 		}
 	} else {
+		v.place = c.place;
 		print_first_look(&v, 0);
 	}
 	view_flush(&v);

@@ -147,10 +147,8 @@ print_inspection(struct view *v)
 			view_print(v, "  %s\n", findings[i].next);
 		}
 	}
-	view_print(v,
-	    "  countersign reconcile resolve %s --outcome "
-	    "applied|conflict|failed --reason \"...\"\n",
-	    id);
+	view_command(v, "reconcile resolve", id,
+	    " --outcome applied|conflict|failed --reason \"...\"");
 }
 
 int
@@ -179,6 +177,7 @@ cmd_reconcile_inspect(const struct args *a, struct err *e)
 	if (args_has(a, "json")) {
 		view_json(&v, 0);
 	} else {
+		v.place = c.place;
 		print_inspection(&v);
 	}
 	view_flush(&v);

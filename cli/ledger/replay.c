@@ -141,14 +141,11 @@ print_story(struct view *v)
 	    "item(s)\n\n",
 	    count_of(v, "query_audit"), count_of(v, "evidence"));
 	print_writeback(v);
-	view_print(v,
-	    "\nNext:\n  countersign replay export %s --output "
-	    "replay.md --format markdown\n",
-	    id);
-	view_print(v,
-	    "\nMore detail:\n  countersign replay show %s "
-	    "--details\n",
-	    id);
+	view_print(v, "\nNext:\n");
+	view_command(
+	    v, "replay export", id, " --output replay.md --format markdown");
+	view_print(v, "\nMore detail:\n");
+	view_command(v, "replay show", id, " --details");
 }
 
 /* One line per record of a list, with the named members. */
@@ -290,7 +287,9 @@ open_replay(
 	    (rc = control_show(c, SHOW_REPLAY, id, &answer, e)) != 0) {
 		return rc;
 	}
-	return view_open(v, answer, c->arena, e);
+	rc = view_open(v, answer, c->arena, e);
+	v->place = c->place;
+	return rc;
 }
 
 int

@@ -8,6 +8,7 @@
 #include "cli/onboard/inspector.h"
 #include "cli/onboard/setup.h"
 #include "cli/render.h"
+#include "cli/shell.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
@@ -89,8 +90,8 @@ print_text(struct view *v, const struct inspection *in,
 	for (size_t i = 0; i < in->warnings.count; i++) {
 		line(v, "! ", in->warnings.items[i]);
 	}
-	view_print(
-	    v, "\nNext:\n  countersign onboard db --from-env %s\n", r->env);
+	view_print(v, "\nNext:\n  countersign onboard db --from-env %s\n",
+	    shell_word(r->env, v->arena));
 }
 
 /* Only for a URL that was typed. */

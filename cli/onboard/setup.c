@@ -7,6 +7,7 @@
 #include "cli/args.h"
 #include "cli/onboard/fileset.h"
 #include "cli/onboard/generate.h"
+#include "cli/shell.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
@@ -33,28 +34,6 @@ setup_take(const struct args *a, struct setup *out)
 	out->smoke_id = args_get(a, "smoke-id");
 	out->force = args_has(a, "force");
 	out->dry_run = args_has(a, "dry-run");
-}
-
-const char *
-shell_word(const char *word, struct arena *a)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-./:,=@%+";
-	struct buf out = BUF_INIT;
-	const char *text = NULL;
-
-	if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
-		return word;
-	}
-	buf_putc(&out, '\'');
-	for (; *word != '\0'; word++) {
-		buf_puts(&out, *word == '\'' ? "'\\''" : (char[]){*word, '\0'});
-	}
-	buf_putc(&out, '\'');
-	text = arena_strndup(a, out.data, out.len);
-	buf_clear(&out);
-	return text;
 }
 
 const char *
@@ -231,9 +210,9 @@ setup_smoke_command(const struct setup *u, const struct selection *s)
 		return "  (with --smoke-id ID, the id of a row, a first call "
 		       "is made ready)\n";
 	}
-	call =
-	    arena_printf(s->arena, "  countersign smoke call %s --input %s%s\n",
-		s->text[SEL_READ_TOOL], SMOKE_INPUT, config);
+	call = arena_printf(s->arena,
+	    "  countersign smoke call %s --input %s%s\n",
+	    shell_word(s->text[SEL_READ_TOOL], s->arena), SMOKE_INPUT, config);
 	return !selection_proposes(s)
 		   ? call
 		   : arena_printf(s->arena,

@@ -49,9 +49,6 @@ const char *setup_config_flag(const struct setup *u, struct arena *a);
 /* Names of needed variables that are not set. */
 struct names setup_missing(const struct selection *s);
 
-/* A word as a shell reads it back. */
-const char *shell_word(const char *word, struct arena *a);
-
 /* Print and forget. */
 void setup_flush(struct buf *out);
 

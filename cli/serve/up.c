@@ -11,6 +11,7 @@
 #include "cli/child.h"
 #include "cli/control_client.h"
 #include "cli/serve/commands.h"
+#include "cli/shell.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/contract/contract.h"
@@ -107,12 +108,42 @@ print_handlers(struct up *u)
 	    "not the application's own statements.\n");
 }
 
+/* What the checklist was asked with belongs to the command that it prints. */
+static void
+print_start(struct up *u, const char *config, const char *store)
+{
+	static const char *const kept[] = {"host", "port", "auth-token-env",
+	    "alias-mode", "tool-name-style", "openai-tool-aliases",
+	    "result-format", "dev-no-auth", "cors-origin",
+	    "accept-reduced-isolation"};
+
+	view_print(&u->v,
+	    "  Start command:\n    countersign up --serve --config %s --store "
+	    "%s",
+	    config, store);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		const char *value = args_get(u->args, kept[i]);
+		if (value != NULL) {
+			view_print(&u->v, " --%s%s%s", kept[i],
+			    value[0] != '\0' ? " " : "",
+			    value[0] != '\0'
+				? shell_word(value, u->boundary.view.arena)
+				: "");
+		}
+	}
+	view_print(&u->v, "\n");
+}
+
 static void
 print_guidance(struct up *u)
 {
 	const char *token = args_get(u->args, "auth-token-env");
 	const char *port = args_get(u->args, "port");
 	const char *host = args_get(u->args, "host");
+	const char *config =
+	    shell_word(u->boundary.config, u->boundary.view.arena);
+	const char *store =
+	    shell_word(u->boundary.store, u->boundary.view.arena);
 
 	view_print(&u->v, "\nServer guidance:\n");
 	if (strcmp(u->transport, "stdio") == 0) {
@@ -120,8 +151,7 @@ print_guidance(struct up *u)
 		    "  stdio mode is launched by an MCP client\n"
 		    "  countersign mcp config --config %s --store %s\n"
 		    "  countersign mcp serve --config %s --store %s\n",
-		    u->boundary.config, u->boundary.store, u->boundary.config,
-		    u->boundary.store);
+		    config, store, config, store);
 		return;
 	}
 	token = token != NULL ? token : DEFAULT_TOKEN;
@@ -134,10 +164,7 @@ print_guidance(struct up *u)
 		    set_or_missing(token));
 	}
 	if (!u->is_serving) {
-		view_print(&u->v,
-		    "  Start command:\n    countersign up --serve --config %s "
-		    "--store %s\n",
-		    u->boundary.config, u->boundary.store);
+		print_start(u, config, store);
 	} else {
 		view_print(&u->v, "  Status: %s\n",
 		    args_has(u->args, "dry-run")
@@ -149,20 +176,29 @@ print_guidance(struct up *u)
 static void
 print_next(struct up *u)
 {
-	static const char *const commands[] = {"tools preview", "smoke call",
+	static const char *const commands[] = {"tools preview",
 	    "proposals list", "proposals show latest",
 	    "proposals approve latest", "apply latest", "replay show latest",
 	    "events tail", "doctor --check-writeback"};
+	const char *config =
+	    shell_word(u->boundary.config, u->boundary.view.arena);
+	const char *store =
+	    shell_word(u->boundary.store, u->boundary.view.arena);
 
 	view_print(&u->v, "\nNext commands:\n");
+	if (u->contract->capability_count > 0) {
+		view_print(&u->v,
+		    "  countersign smoke call %s --config %s --store %s\n",
+		    u->contract->capabilities[0].name, config, store);
+	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		view_print(&u->v, "  countersign %s --config %s --store %s\n",
-		    commands[i], u->boundary.config, u->boundary.store);
+		    commands[i], config, store);
 	}
 	if (u->contract->executor_count > 0) {
 		view_print(&u->v,
 		    "  countersign doctor --check-handlers --config %s\n",
-		    u->boundary.config);
+		    config);
 	}
 }
 

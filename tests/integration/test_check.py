@@ -2,8 +2,10 @@
 and completion, on an SQLite source."""
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -269,9 +271,39 @@ class Words(unittest.TestCase):
                 " ".join(words), at)
             found = subprocess.run(["bash", "-c", code], capture_output=True, text=True, cwd="/").stdout
             self.assertEqual(sorted(found.split()), sorted(wanted.split()), words)
-        for shell in ("zsh", "fish"):
-            self.assertIn("proposals", self.run_it("completion", shell).stdout)
         self.assertEqual(self.run_it("completion", "csh").returncode, 1)
+
+    def complete(self, shell, code, name):
+        """What a shell of that kind says when it has loaded the script; no word on standard error."""
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "completion." + name)
+        with open(path, "w") as file:
+            file.write(self.run_it("completion", name).stdout)
+        found = subprocess.run([*shell, code, path], capture_output=True, text=True, cwd=folder, check=False,
+                               env={"PATH": "/usr/bin:/bin", "HOME": folder}, timeout=60)
+        self.assertEqual((found.returncode, found.stderr), (0, ""))
+        return found.stdout
+
+    def test_completion_is_loaded_by_fish(self):
+        for line, wanted in (("countersign prop", {"propose", "proposals"}), ("countersign proposals app", {"approve"}),
+                             ("countersign apply --dry", {"--dry-run"})):
+            with self.subTest(line):
+                out = self.complete(["fish", "--no-config", "-c"], "source $argv[1]; complete -C '%s'" % line, "fish")
+                self.assertEqual({row.split("\t")[0] for row in out.splitlines()}, wanted)
+
+    def test_completion_is_loaded_by_zsh(self):
+        for words, wanted in (("prop", {"propose", "proposals"}), ("proposals app", {"approve"}),
+                              ("apply --dry", {"--dry-run"})):
+            with self.subTest(words):
+                code = """autoload -U compinit && compinit -D -u && source $0
+                    [[ $_comps[countersign] == *_countersign* ]] || exit 3
+                    COMP_WORDS=(countersign %s); COMP_CWORD=$((${#COMP_WORDS} - 1))
+                    emulate bash -c 'setopt KSH_ARRAYS SH_WORD_SPLIT; _countersign'
+                    print -l -- $COMPREPLY""" % words
+                out = self.complete(["zsh", "-f", "-c"], code, "zsh")
+                # compadd, which gets them, drops what does not begin with the word.
+                self.assertEqual({w for w in out.split() if w.startswith(words.split()[-1])}, wanted)
 
 
 if __name__ == "__main__":

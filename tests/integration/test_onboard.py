@@ -397,6 +397,14 @@ class OnboardDb(Case):
         fourth = next(c for c in printed_commands(called) if "evidence show" in c)
         self.assertIn("INV-3001", self.new.shell(fourth).stdout)
 
+    def test_the_newcomers_path_is_timed(self):
+        """By tests/newcomer.sh, in an empty folder; a minute is far too long even on a slow machine."""
+        os.mkdir(os.path.join(self.new.path, "empty"))
+        took = self.new.shell("cd empty && exec " + os.path.join(ROOT, "tests", "newcomer.sh") + " invoices INV-3001")
+        self.assertRegex(took.stdout, r"first call after \d+ ms, three commands\nevidence seen after \d+ ms, four")
+        self.assertLess(int(took.stdout.split()[3]), 60000)
+        print(took.stdout)
+
     def test_every_printed_command_runs_as_it_is_printed(self):
         words = ["--from-env", "DATABASE_URL", "--table", "invoices", "--mode", "review", "--patch", "status=arg:s",
                  "--smoke-id", "INV-3001", "--yes"]
@@ -413,6 +421,32 @@ class OnboardDb(Case):
                             self.assertEqual(len(mcp.request("tools/list")["result"]["tools"]), 2)
                     else:
                         self.new.shell(line)
+
+    def test_printed_commands_run_where_names_have_blanks_and_quotes(self):
+        """Every path that is printed back is quoted, and the store and contract that were given go along."""
+        place = ["--config", "it's mine/c one.json", "--store", "it's mine/led ger.db"]
+        self.new.run("onboard", "db", "--from-env", "DATABASE_URL", "--table", "invoices", "--mode", "review", "--patch",
+                     "status=arg:s", "--yes", "--output", place[1])
+        self.new.env["SYNAPSOR_DATABASE_READ_URL"] = self.new.env["DATABASE_URL"]
+        os.makedirs(os.path.join(self.new.path, "it's mine"), exist_ok=True)
+        read, propose = (c["name"] for c in self.new.contract(place[1])["capabilities"])
+        texts = [self.new.run(*words, *place).stdout for words in (
+            ["smoke", "call", read, "--input", self.new.write("in put.json", {"invoice_id": "INV-3001"})],
+            ["propose", propose, "--input", self.new.write("p.json", {"invoice_id": "INV-3001", "s": "paid"})],
+            ["proposals", "show", "latest"], ["replay", "latest"],
+            ["tools", "preview"], ["up"])]
+        ran = 0
+        for text in texts:
+            commands = [c for c in printed_commands(text) if not any(
+                word in c for word in ("mcp serve", "up --serve", "proposals approve", "proposals reject",
+                                       "countersign apply", "doctor", "smoke call"))]
+            self.assertTrue(commands or "tools preview" in text, text)
+            for line in commands:
+                with self.subTest(line):
+                    self.new.shell(line)
+                    ran += 1
+            self.assertIn("it'\\''s mine", text)
+        self.assertGreater(ran, 10)
 
     def test_start_is_the_same_and_says_what_it_is_not(self):
         result = self.new.run("start", "--from-env", "DATABASE_URL", "--table", "invoices", "--mode", "read_only",
