@@ -78,7 +78,8 @@ command_word(int argc, char **argv)
 static const struct command *
 find_command(const char *word, const char *second)
 {
-	const struct command *c = NULL, *bare = NULL;
+	const struct command *c = NULL;
+	const struct command *bare = NULL;
 
 	while ((c = command_next(c)) != NULL) {
 		if (strcmp(word, c->group) != 0) {
@@ -144,7 +145,8 @@ asks_help(int argc, char **argv)
 static int
 run_command(const struct command *c, int at, int argc, char **argv)
 {
-	int words = c->verb == NULL ? 1 : 2, kept = at - 1;
+	int words = c->verb == NULL ? 1 : 2;
+	int kept = at - 1;
 	struct args a;
 	struct err e = {0};
 	int rc;

@@ -37,7 +37,8 @@ add_finding(struct doctor *d, struct view *v, const char *side)
 static size_t
 add_findings(struct doctor *d, struct span lines, const char *side)
 {
-	size_t start = 0, count = 0;
+	size_t start = 0;
+	size_t count = 0;
 	struct err ignored = {0};
 
 	for (size_t i = 0; i < lines.len; i++) {

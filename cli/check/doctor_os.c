@@ -35,6 +35,7 @@ check_users(struct doctor *d)
 	size_t found = 0;
 
 	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		// NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
 		found += getpwnam(users[i]) != NULL;
 	}
 	if (found == sizeof(users) / sizeof(users[0])) {
@@ -132,7 +133,9 @@ static void
 check_process(struct doctor *d, const char *pid, const char *program)
 {
 	struct buf status = BUF_INIT;
-	long long seccomp, privileges, uid;
+	long long seccomp;
+	long long privileges;
+	long long uid;
 
 	if (read_proc(pid, "status", &status) == 0) {
 		seccomp = status_number(buf_text(&status), "\nSeccomp:\t");
@@ -166,7 +169,8 @@ names_store(const struct buf *words, const char *store)
 static void
 look_at_process(struct doctor *d, const char *pid)
 {
-	struct buf comm = BUF_INIT, words = BUF_INIT;
+	struct buf comm = BUF_INIT;
+	struct buf words = BUF_INIT;
 
 	if (read_proc(pid, "comm", &comm) == 0 &&
 	    read_proc(pid, "cmdline", &words) == 0 &&
@@ -190,8 +194,12 @@ check_processes(struct doctor *d)
 	struct dirent *entry;
 	size_t before = d->count;
 
-	while (proc != NULL && d->store != NULL &&
-	       (entry = readdir(proc)) != NULL) {
+	while (proc != NULL && d->store != NULL) {
+		// NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+		entry = readdir(proc);
+		if (entry == NULL) {
+			break;
+		}
 		if (str_to_number(entry->d_name, INT32_MAX) > 0) {
 			look_at_process(d, entry->d_name);
 		}

@@ -80,7 +80,8 @@ static void
 put_string(struct json_out *j, const struct contract_capability *cap,
     const struct contract_arg *arg)
 {
-	struct buf all = BUF_INIT, made = BUF_INIT;
+	struct buf all = BUF_INIT;
+	struct buf made = BUF_INIT;
 	struct span value;
 
 	buf_printf(&all, "%s %s %s", cap->name, cap->table, arg->name);

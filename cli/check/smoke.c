@@ -10,6 +10,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
+#include "common/base/xalloc.h"
 #include "common/contract/contract.h"
 
 #define INPUT_MAX (1 << 20)
@@ -99,14 +100,12 @@ find_tool(struct call *c, const struct contract *contract, const struct args *a,
 	if (a->word_count == 0 && contract->capability_count != 1) {
 		return list_tools(contract, "name one of the tools", e);
 	}
-	c->cap = a->word_count == 0
-		     ? &contract->capabilities[0]
-		     : contract_capability(contract, span_of(a->words[0]));
-	if (c->cap == NULL) {
-		return list_tools(contract, "there is no such tool", e);
-	}
-	c->tool = c->cap->name;
-	return 0;
+	c->tool =
+	    a->word_count == 0 ? contract->capabilities[0].name : a->words[0];
+	c->cap = contract_capability(contract, span_of(c->tool));
+	return c->cap != NULL
+		   ? 0
+		   : list_tools(contract, "there is no such tool", e);
 }
 
 /* "Label:" and an indented value, as 0.1.1 laid it out. */
@@ -206,6 +205,7 @@ prepare(struct call *c, struct contract **contract, const struct manner *m,
 		rc = contract_load(c->config, contract, e);
 	}
 	if (rc == 0) {
+		cs_assert(*contract != NULL);
 		rc = find_tool(c, *contract, a, e);
 	}
 	if (rc == 0 && m->proposals_only && c->cap->kind != KIND_PROPOSAL) {

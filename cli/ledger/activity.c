@@ -153,7 +153,8 @@ collect(struct search *s, size_t i)
 static int
 compare(const void *a, const void *b)
 {
-	const struct interaction *x = a, *y = b;
+	const struct interaction *x = a;
+	const struct interaction *y = b;
 
 	return strcmp(y->at, x->at);
 }

@@ -283,7 +283,10 @@ have_all_applied(
 	struct span ids[BATCH_MAX];
 	struct span answer;
 	struct view v = {0};
-	uint32_t limit = 0, count = 0, done = 0, bad = 0;
+	uint32_t limit = 0;
+	uint32_t count = 0;
+	uint32_t done = 0;
+	uint32_t bad = 0;
 	int rc = batch_limit(a, &limit, e);
 
 	if (rc != 0 || (rc = control_list(c, &q, &answer, e)) != 0 ||

@@ -66,7 +66,7 @@ export_record(enum show_kind kind, const struct args *a, const char *what,
 	if ((rc = control_open(&c, a, e)) == 0 &&
 	    (rc = control_show(&c, kind, a->words[0], &answer, e)) == 0 &&
 	    (rc = view_open(&v, answer, c.arena, e)) == 0) {
-		if (strcmp(format, "json") == 0) {
+		if (markdown == NULL || strcmp(format, "json") == 0) {
 			view_json(&v, 0);
 		} else {
 			markdown(&v);

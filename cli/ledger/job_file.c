@@ -90,7 +90,8 @@ has_text(struct view *v, uint32_t list, struct span text)
 static int
 check_shape(struct view *v, struct err *e)
 {
-	uint32_t patch, columns;
+	uint32_t patch;
+	uint32_t columns;
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		if (json_get_type(&v->doc, 0, members[i].key,
@@ -120,7 +121,8 @@ compare(struct control *c, struct view *job, const char *id, struct err *e)
 	static const char *const same[] = {
 	    "proposal_hash", "idempotency_key", "writeback_job_id"};
 	struct span answer;
-	struct view envelope, ours;
+	struct view envelope;
+	struct view ours;
 	int rc = control_show(c, SHOW_PROPOSAL, id, &answer, e);
 
 	if (rc == 0) {
@@ -157,7 +159,8 @@ int
 job_file_proposal(
     struct control *c, const char *path, const char **id, struct err *e)
 {
-	struct view file, job;
+	struct view file;
+	struct view job;
 	struct span name;
 	int rc = read_file(path, c->arena, &file, e);
 
@@ -179,7 +182,9 @@ int
 cmd_validate_job(const struct args *a, struct err *e)
 {
 	struct arena *arena = arena_new();
-	struct view file, job, out = {.arena = arena};
+	struct view file;
+	struct view job;
+	struct view out = {.arena = arena};
 	const char *path = args_get(a, "job");
 	int rc = path != NULL ? 0
 			      : err_set(e, CS_E_INVALID, "USAGE",

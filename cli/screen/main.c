@@ -106,7 +106,8 @@ draw_list(struct review *r)
 static void
 draw_detail(struct review *r)
 {
-	int row = HEAD_ROWS, last = HEAD_ROWS + body_rows();
+	int row = HEAD_ROWS;
+	int last = HEAD_ROWS + body_rows();
 	size_t width = screen_columns() > 8 ? (size_t)screen_columns() : 8;
 
 	screen_title("Countersign review - one proposal");
@@ -171,7 +172,8 @@ decide(struct review *r, enum decision_action action, const char *reason)
 static void
 approve(struct review *r)
 {
-	char word[16], reason[REASON_MAX];
+	char word[16];
+	char reason[REASON_MAX];
 
 	if (!screen_ask("Approve exactly this change? Type yes: ", word,
 		sizeof(word)) ||

@@ -9,6 +9,7 @@
 void
 screen_open(void)
 {
+	// NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
 	(void)setlocale(LC_ALL, "");
 	(void)initscr();
 	(void)cbreak();

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/base/scalar.h"
+#include "common/contract/executor.h"
 #include "common/contract/report.h"
 #include "common/contract/source.h"
 
@@ -36,12 +37,6 @@ enum arg_type {
 	ARG_STRING,
 	ARG_NUMBER,
 	ARG_BOOLEAN
-};
-/* How a source row is changed; anything but SQL is done by the application. */
-enum executor_type {
-	EXECUTOR_SQL_UPDATE,
-	EXECUTOR_HTTP,
-	EXECUTOR_COMMAND
 };
 /* When an approved proposal's job is released to a writer. */
 enum apply_policy {
@@ -80,22 +75,6 @@ struct contract_auth {
 	const char *jwks_url; /* NULL, or where jwks_file comes from */
 	const char **servers; /* authorization servers, at least one */
 	size_t server_count;
-};
-
-struct contract_executor {
-	const char *name;
-	enum executor_type type;
-	const char *url_env;            /* http */
-	const char *method;             /* http: POST, PUT or PATCH */
-	const char *token_env;          /* NULL: no bearer token */
-	const char *signing_secret_env; /* NULL: unsigned */
-	const char *command_env;        /* command */
-	int64_t timeout_ms;             /* default 5000 */
-	bool allow_private; /* http: addresses of private networks */
-	/* command: files and folders that it may write; absolute. */
-	const char **writable_paths;
-	size_t writable_count;
-	bool honours_dry_run; /* it does nothing when asked for a dry run */
 };
 
 struct contract_arg {

@@ -246,8 +246,10 @@ step_events(struct prune *p, struct err *e)
 	if (rc == 0 && f.run.last != 0 && !p->dry_run) {
 		rc = store_request_begin(s, e);
 		if (rc == 0) {
-			rc = tombstone_bury(s, p->ledger->key, &f.run,
-			    p->cutoff, p->by, p->arena, e);
+			f.run.cutoff = p->cutoff;
+			f.run.by = p->by;
+			rc = tombstone_bury(
+			    s, p->ledger->key, &f.run, p->arena, e);
 			store_request_end(s, rc == 0);
 		}
 	}

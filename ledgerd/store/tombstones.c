@@ -111,8 +111,7 @@ tombstone_ending(
 }
 
 static void
-write_statement(const struct tombstone *t, const char *cutoff, const char *by,
-    struct buf *out)
+write_statement(const struct tombstone *t, struct buf *out)
 {
 	char digest[DIGEST_TEXT_SIZE];
 	struct json_out j;
@@ -126,8 +125,8 @@ write_statement(const struct tombstone *t, const char *cutoff, const char *by,
 	json_field_text(&j, "before", digest);
 	digest_format(t->after, digest);
 	json_field_text(&j, "after", digest);
-	json_field_text(&j, "cutoff", cutoff);
-	json_field_text(&j, "pruned_by", by);
+	json_field_text(&j, "cutoff", t->cutoff);
+	json_field_text(&j, "pruned_by", t->by);
 	json_close(&j, '}');
 }
 
@@ -164,10 +163,10 @@ delete_run(struct store *s, const struct tombstone *t, struct err *e)
 
 int
 tombstone_bury(struct store *s, const struct sign_key *key,
-    const struct tombstone *t, const char *cutoff, const char *by,
-    struct arena *a, struct err *e)
+    const struct tombstone *t, struct arena *a, struct err *e)
 {
-	struct tombstone whole = *t, earlier;
+	struct tombstone whole = *t;
+	struct tombstone earlier = {0};
 	struct buf statement = BUF_INIT;
 	uint8_t signature[SIGNATURE_LEN];
 	int rc = store_begin(s, e);
@@ -181,7 +180,7 @@ tombstone_bury(struct store *s, const struct sign_key *key,
 		memcpy(whole.before, earlier.before, sizeof(whole.before));
 	}
 	if (rc == 0) {
-		write_statement(&whole, cutoff, by, &statement);
+		write_statement(&whole, &statement);
 		sign_dsse(
 		    key, DSSE_TYPE_TOMB, buf_as_span(&statement), signature);
 		rc = stmt_change(s, STMT_TOMBSTONE_ADD, e, "iibg", whole.first,

@@ -17,6 +17,9 @@ struct tombstone {
 	int64_t last;
 	uint8_t before[32]; /* hash of event first - 1, zeros for 0 */
 	uint8_t after[32];  /* hash of event last */
+	/* For the statement that is written: texts, borrowed. */
+	const char *cutoff;
+	const char *by;
 };
 
 /*
@@ -35,11 +38,9 @@ bool tombstone_ending(
 
 /*
  * Delete the run and its heads and bury it, in the turn's transaction, together
- * with the tombstone before it if they touch. `cutoff` and `by` are texts for
- * the statement.
+ * with the tombstone before it if they touch.
  */
 int tombstone_bury(struct store *s, const struct sign_key *key,
-    const struct tombstone *t, const char *cutoff, const char *by,
-    struct arena *a, struct err *e);
+    const struct tombstone *t, struct arena *a, struct err *e);
 
 #endif

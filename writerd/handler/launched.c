@@ -192,7 +192,9 @@ become(const struct command *c, int in, int out, int why)
 static bool
 start(const struct command *c, struct running *r)
 {
-	int in[2] = {-1, -1}, out[2] = {-1, -1}, why[2] = {-1, -1};
+	int in[2] = {-1, -1};
+	int out[2] = {-1, -1};
+	int why[2] = {-1, -1};
 	bool ok = pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 &&
 		  pipe2(why, O_CLOEXEC) == 0;
 
@@ -333,7 +335,9 @@ run(const struct command *c, struct span input, struct launched_end *end,
 static void
 serve(struct launched *l)
 {
-	struct buf number = BUF_INIT, input = BUF_INIT, out = BUF_INIT;
+	struct buf number = BUF_INIT;
+	struct buf input = BUF_INIT;
+	struct buf out = BUF_INIT;
 
 	while (receive(l->fd, &number) == 0 && receive(l->fd, &input) == 0) {
 		struct launched_end end = {.end = LAUNCH_NOT_STARTED};

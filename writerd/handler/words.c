@@ -23,7 +23,7 @@ take_word(struct span line, size_t *at, char *word)
 			}
 			word[len++] = line.ptr[*at];
 		} else if (quote != 0 ? c == quote : c == '\'' || c == '"') {
-			quote = quote != 0 ? 0 : c;
+			quote = (char)(quote != 0 ? 0 : c);
 		} else if (quote == 0 && is_space(c)) {
 			break;
 		} else {
@@ -37,7 +37,8 @@ take_word(struct span line, size_t *at, char *word)
 bool
 words_split(struct span line, struct arena *a, char **out)
 {
-	size_t count = 0, at = 0;
+	size_t count = 0;
+	size_t at = 0;
 
 	for (;;) {
 		while (at < line.len && is_space(line.ptr[at])) {

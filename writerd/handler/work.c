@@ -132,27 +132,28 @@ name_untrusted(const struct msg_job *m, struct arena *a, struct receipt *r)
 
 static void
 write_receipt(const struct work *w, const struct answer *done,
-    struct receipt *r, struct buf *out)
+    const struct receipt *r, struct buf *out)
 {
 	char hash[DIGEST_TEXT_SIZE];
 	char at[CLOCK_TEXT_SIZE];
+	struct receipt whole = *r;
 
 	clock_format(clock_now_us(), at);
-	receipt_result_hash(r->job_id, receipt_status_name(done->status),
+	receipt_result_hash(whole.job_id, receipt_status_name(done->status),
 	    done->new_version.kind == SCALAR_NULL ? NULL : &done->new_version,
 	    hash);
-	r->runner_id = span_of(w->runner_id);
-	r->status = done->status;
-	r->rows_affected = done->rows;
-	r->previous_version = done->previous_version;
-	r->new_version = done->new_version;
-	r->source_database_mutated = done->mutated;
-	r->executed_at = span_of(at);
-	r->safe_error_code = span_of(done->code);
-	r->receipt_hash = span_of(hash);
-	r->retryable = done->retryable;
-	r->explain = span_of(done->explain == NULL ? "" : done->explain);
-	receipt_build(r, out);
+	whole.runner_id = span_of(w->runner_id);
+	whole.status = done->status;
+	whole.rows_affected = done->rows;
+	whole.previous_version = done->previous_version;
+	whole.new_version = done->new_version;
+	whole.source_database_mutated = done->mutated;
+	whole.executed_at = span_of(at);
+	whole.safe_error_code = span_of(done->code);
+	whole.receipt_hash = span_of(hash);
+	whole.retryable = done->retryable;
+	whole.explain = span_of(done->explain == NULL ? "" : done->explain);
+	receipt_build(&whole, out);
 }
 
 static int
