@@ -159,8 +159,7 @@ read_status(struct reading *r, enum receipt_status *out)
 static const char *const explanations[] = {
     [RECEIPT_APPLIED] = "The application applied the change.",
     [RECEIPT_ALREADY_APPLIED] = "The application had applied it before.",
-    [RECEIPT_CONFLICT] = "The application found another state than the one "
-			 "that was reviewed.",
+    [RECEIPT_CONFLICT] = "The application found another state than reviewed.",
     [RECEIPT_FAILED] = "The application did not apply the change.",
 };
 
