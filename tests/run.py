@@ -94,7 +94,7 @@ def cases():
                           ("fault", "tests/fault"), ("soak", "tests/soak"), ("conformance", "tests/conformance")):
         yield from python_tests(suite, folder)
     yield "lint", "lint", ["tests/lint.sh"], count_lines, {}
-    yield "fuzz", "fuzz", ["make", "fuzz", "FUZZ_SECONDS=%s" % os.environ.get("FUZZ_SECONDS", "10")], count_lines, {}
+    yield "fuzz", "fuzz", ["make", "fuzz", "FUZZ_SECONDS=%s" % os.environ.get("FUZZ_SECONDS", "5")], count_lines, {}
     yield "bench", "bench", [PYTHON, "tests/bench/run.py", RELEASE, "--quick"], count_exit, {}
     yield "bench", "http", [PYTHON, "tests/bench/run_http.py", RELEASE, "--quick"], count_exit, {}
 

@@ -23,7 +23,7 @@
 #define WORDS_SIZE       4096
 
 static const char *const daemons[] = {
-    "ledgerd", "mcpd", "writerd", "countersign-jwks"};
+    "ledgerd", "mcpd", "writerd", "writerd-handler", "countersign-jwks"};
 #define DAEMONS (sizeof(daemons) / sizeof(daemons[0]))
 
 /* Users of the packaged mode: all of them, or none. */
@@ -176,7 +176,8 @@ look_at_process(struct doctor *d, const char *pid)
 	    read_proc(pid, "cmdline", &words) == 0 &&
 	    (words.len == 0 || names_store(&words, d->store))) {
 		for (size_t i = 0; i < DAEMONS; i++) {
-			size_t len = strlen(daemons[i]);
+			/* The kernel keeps fifteen bytes of a name. */
+			size_t len = strnlen(daemons[i], 15);
 			if (words.len > 0 && comm.len == len + 1 &&
 			    memcmp(comm.data, daemons[i], len) == 0) {
 				check_process(d, pid, daemons[i]);

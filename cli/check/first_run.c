@@ -80,8 +80,9 @@ format(struct first_run *f, const char *form, const char *word)
 static void
 check_programs(struct first_run *f)
 {
-	static const char *const programs[] = {
-	    "countersign-run", "mcpd", "ledgerd", "writerd"};
+	static const char *const programs[] = {"countersign-run", "mcpd",
+	    "ledgerd", "writerd", "writerd-handler", "countersign-inspect",
+	    "countersign-http"};
 	char path[PATH_MAX];
 	struct err e = {0};
 
