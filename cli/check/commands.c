@@ -16,7 +16,7 @@ static const struct args_spec config_show_spec[] = {ARG_STORE, ARG_CONFIG,
     {"redacted", ARGS_FLAG, "hide what may be secret"},
     {"json", ARGS_FLAG, "accepted: it is JSON"}, ARG_HELP, ARG_END};
 
-static const struct args_spec migrate_spec[] = {ARG_STORE, ARG_CONFIG,
+static const struct args_spec migrate_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"output", ARGS_VALUE, "write to this file"},
     {"write", ARGS_FLAG, "write over the file, and keep a copy of it"},
     {"yes", ARGS_FLAG, "do not ask"}, ARG_HELP, ARG_END};

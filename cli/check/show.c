@@ -103,6 +103,29 @@ back_up(const char *path, const struct view *v, struct err *e)
 	return rc;
 }
 
+/* Where it was written; NULL: nowhere. */
+static void
+tell_migrated(const struct args *a, struct view *v, const char *to)
+{
+	struct json_out j;
+
+	if (args_has(a, "json")) {
+		json_begin(&j, &v->out, 2);
+		json_open(&j, '{');
+		json_field_bool(&j, "ok", true);
+		json_field_int(&j, "version", 1);
+		json_field_text(&j, "written", to);
+		json_close(&j, '}');
+		view_print(v, "\n");
+	} else if (to != NULL) {
+		view_print(v, "wrote migrated config: %s\n", to);
+	} else {
+		view_print(v,
+		    "config already current: version 1\n"
+		    "no file written (--write or --output FILE writes one)\n");
+	}
+}
+
 static int
 write_migrated(
     const struct args *a, const char *path, struct view *v, struct err *e)
@@ -130,7 +153,7 @@ write_migrated(
 		buf_reset(&v->out);
 	}
 	if (rc == 0) {
-		view_print(v, "wrote migrated config: %s\n", to);
+		tell_migrated(a, v, to);
 	}
 	return rc;
 }
@@ -149,9 +172,7 @@ cmd_config_migrate(const struct args *a, struct err *e)
 	if (rc == 0 && (args_has(a, "write") || args_has(a, "output"))) {
 		rc = write_migrated(a, path, &v, e);
 	} else if (rc == 0) {
-		view_print(&v,
-		    "config already current: version 1\n"
-		    "no file written (--write or --output FILE writes one)\n");
+		tell_migrated(a, &v, NULL);
 	}
 	if (rc == 0) {
 		view_flush(&v);

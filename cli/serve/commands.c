@@ -44,7 +44,7 @@ static const struct args_spec connect_spec[] = {
     {"socket", ARGS_VALUE, "path of the socket that mcpd serves"}, ARG_HELP,
     ARG_END};
 
-static const struct args_spec up_spec[] = {ARG_STORE, ARG_CONFIG,
+static const struct args_spec up_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"transport", ARGS_VALUE, "stdio or streamable-http"},
     {"serve", ARGS_FLAG, "start the server behind the checklist"},
     {"dry-run", ARGS_FLAG, "only the checklist"},

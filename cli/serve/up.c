@@ -224,6 +224,53 @@ print_checklist(struct up *u)
 	print_next(u);
 }
 
+static void
+put_path(const struct contract_capability *cap, struct json_out *j)
+{
+	const char *env =
+	    cap->handler != NULL ? NULL : cap->source->write_url_env;
+
+	json_open(j, '{');
+	json_field_text(j, "capability", cap->name);
+	json_field_text(j, "executor", cap->executor);
+	if (env != NULL) {
+		json_field_text(j, "write_url_env", env);
+		json_field_bool(j, "is_set", doctor_is_set(env));
+	}
+	json_close(j, '}');
+}
+
+/* The same for programs: names of variables and whether they are set, never
+ * values. */
+static void
+put_checklist(struct up *u)
+{
+	struct json_out j;
+
+	json_begin(&j, &u->v.out, 2);
+	json_open(&j, '{');
+	json_field_bool(&j, "ok", u->boundary.all_ok);
+	json_field_text(&j, "config_path", u->boundary.config);
+	json_field_text(&j, "store_path", u->boundary.store);
+	json_field_text(&j, "mode", contract_mode_name(u->contract->mode));
+	json_field_text(&j, "transport", u->transport);
+	json_field_text(&j, "alias_mode", u->boundary.style);
+	json_field_bool(&j, "serve_now", u->is_serving);
+	json_field_bool(&j, "dry_run", args_has(u->args, "dry-run"));
+	boundary_put_names(&u->boundary, &j, "tools");
+	boundary_put_checks(&u->boundary, &j);
+	json_key(&j, "writeback_paths");
+	json_open(&j, '[');
+	for (size_t i = 0; i < u->contract->capability_count; i++) {
+		if (u->contract->capabilities[i].kind == KIND_PROPOSAL) {
+			put_path(&u->contract->capabilities[i], &j);
+		}
+	}
+	json_close(&j, ']');
+	json_close(&j, '}');
+	view_print(&u->v, "\n");
+}
+
 /* The doctor's word on the handlers, before anything is served. */
 static int
 check_handlers(struct up *u, struct err *e)
@@ -241,7 +288,10 @@ check_handlers(struct up *u, struct err *e)
 		rc = child_run(&c, e);
 	}
 	if (rc == 0) {
-		view_print(&u->v, "\nHandler check:\n%s", buf_text(&c.out));
+		if (!args_has(u->args, "json")) {
+			view_print(
+			    &u->v, "\nHandler check:\n%s", buf_text(&c.out));
+		}
 		rc = c.status;
 	}
 	child_clear(&c);
@@ -294,7 +344,11 @@ cmd_up(const struct args *a, struct err *e)
 	bool goes_on = false;
 
 	if (rc == 0) {
-		print_checklist(&u);
+		if (args_has(a, "json")) {
+			put_checklist(&u);
+		} else {
+			print_checklist(&u);
+		}
 		if (args_has(a, "with-handler") ||
 		    args_has(a, "handler-check")) {
 			rc = check_handlers(&u, e);

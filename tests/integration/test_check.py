@@ -154,6 +154,7 @@ class Config(Case):
 
     def test_migrate_keeps_the_old_file_and_needs_a_word(self):
         self.assertIn("config already current: version 1\nno file written", self.w.run("config", "migrate", check=0).stdout)
+        self.assertEqual(self.w.json("config", "migrate"), {"ok": True, "version": 1, "written": None})
         before = open(self.w.config).read()
         self.assertIn("--yes", self.w.run("config", "migrate", "--write", check=1).stderr)
         self.assertEqual(open(self.w.config).read(), before)
@@ -236,6 +237,15 @@ class Up(Case):
         out = self.w.run("up", "--serve", "--dry-run", check=0).stdout
         self.assertIn("Status: dry run only; server not started.", out)
         self.assertIn("SYNAPSOR_RUNNER_HTTP_TOKEN (missing)", out)
+
+    def test_checklist_for_programs_holds_names_only(self):
+        value = self.w.json("up", "--serve", "--dry-run")
+        self.assertEqual((value["ok"], value["transport"], value["serve_now"], value["dry_run"]),
+                         (True, "streamable-http", True, True))
+        self.assertEqual(value["writeback_paths"], [{"capability": "billing.propose_late_fee_waiver",
+                                                     "executor": "sql_update", "write_url_env": "SHOP_WRITE_URL",
+                                                     "is_set": True}])
+        self.assertNotIn("sqlite://", json.dumps(value))
 
     def test_serving_over_stdio_or_an_invalid_contract_is_refused(self):
         self.assertIn("up --serve starts the Streamable HTTP MCP server",
