@@ -2,6 +2,7 @@
 and completion, on an SQLite source."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -272,6 +273,19 @@ class Words(unittest.TestCase):
         unknown = self.run_it("nonsense")
         self.assertEqual((unknown.returncode, unknown.stderr),
                          (2, "Unknown command: countersign nonsense\n\nTry:\n  countersign --help\n"))
+
+    def test_help_of_every_command_shows_an_example_that_exists(self):
+        words = [tuple(w for w in m.groups() if w) for m in re.finditer(
+            r"(?m)^  countersign ([a-z-]+)(?: ([a-z-]+)(?= ))?", self.run_it("--help").stdout)]
+        self.assertGreater(len(words), 60)
+        for command in words:
+            text = self.run_it(*command, "--help").stdout
+            self.assertTrue(text.split("Usage:")[1:], command)
+            flags = set(re.findall(r"(?m)^  (--[a-z-]+)", text))
+            example = text.split("Examples:\n")[-1]
+            self.assertIn("countersign " + " ".join(command), example, command)
+            used = set(re.findall(r"countersign %s[^|\n]*" % " ".join(command), example))
+            self.assertLessEqual({f for line in used for f in re.findall(r" (--[a-z-]+)", line)}, flags, command)
 
     def test_completion_of_words_and_flags_in_bash(self):
         script = self.run_it("completion", "bash").stdout
