@@ -15,16 +15,15 @@ struct row {
 	struct span signature;
 };
 
-/* The row that begins or ends at an event; on the read-only connection, so
- * that a copy of the ledger can be walked as well. */
+/* The row that begins or ends at an event, as this connection sees it. */
 static bool
-find(struct store *s, const char *sql, int64_t event_id, struct arena *a,
+find(sqlite3 *db, const char *sql, int64_t event_id, struct arena *a,
     struct row *out)
 {
 	sqlite3_stmt *st = NULL;
 	bool found = false;
 
-	if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) == SQLITE_OK) {
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK) {
 		(void)sqlite3_bind_int64(st, 1, event_id);
 		found = sqlite3_step(st) == SQLITE_ROW;
 	}
@@ -71,7 +70,7 @@ tombstone_cross(struct store *s, const uint8_t key[32], int64_t *last_id,
 	struct tombstone t = {0};
 	struct row row;
 
-	if (!find(s,
+	if (!find(s->reader,
 		"SELECT first_event_id, last_event_id, statement, signature"
 		" FROM tombstones WHERE first_event_id = ?1",
 		*last_id + 1, a, &row)) {
@@ -103,7 +102,7 @@ tombstone_ending(
 	struct row row;
 	struct err ignored = {0};
 
-	return find(s,
+	return find(s->db,
 		   "SELECT first_event_id, last_event_id, statement, signature"
 		   " FROM tombstones WHERE last_event_id = ?1",
 		   last, a, &row) &&

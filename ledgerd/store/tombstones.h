@@ -23,6 +23,8 @@ struct tombstone {
 };
 
 /*
+ * Read on the read-only connection: inside a walk, whose statement keeps one
+ * moment of the file in view, whatever is pruned meanwhile.
  * From *last_id and its hash across the tombstone that follows, if its
  * signature, its numbers and its hash fit: both move to the end of the run.
  * EVENT_MISSING (CS_E_INTEGRITY) when there is none, TOMBSTONE_INVALID when it

@@ -9,8 +9,10 @@
 
 #include "tests/unit/check.h"
 
+#include "common/base/arena.h"
 #include "common/crypto/digest.h"
 #include "ledgerd/store/events.h"
+#include "ledgerd/store/tombstones.h"
 
 struct room {
 	char folder[64];
@@ -147,6 +149,90 @@ a_request_that_fails_takes_only_itself_back(void **state)
 	assert_int_equal(number(s, "SELECT max(event_id) FROM events"), 2);
 }
 
+/* The stored hash of an event, as the writing connection sees it. */
+static void
+hash_of(struct store *s, int64_t event_id, uint8_t out[32])
+{
+	sqlite3_stmt *st = NULL;
+
+	assert_int_equal(
+	    sqlite3_prepare_v2(s->db,
+		"SELECT hash FROM events WHERE event_id = ?1", -1, &st, NULL),
+	    SQLITE_OK);
+	(void)sqlite3_bind_int64(st, 1, event_id);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_bytes(st, 0), 32);
+	memcpy(out, sqlite3_column_blob(st, 0), 32);
+	(void)sqlite3_finalize(st);
+}
+
+static void
+bury(struct store *s, const struct sign_key *key, int64_t first, int64_t last)
+{
+	struct tombstone t = {.first = first,
+	    .last = last,
+	    .cutoff = "2026-07-01T00:00:00.000Z",
+	    .by = "owner"};
+	struct arena *a = arena_new();
+	struct tombstone before;
+	struct err e = {0};
+
+	if (tombstone_ending(s, first - 1, a, &before)) {
+		memcpy(t.before, before.after, sizeof(t.before));
+	} else {
+		hash_of(s, first - 1, t.before);
+	}
+	hash_of(s, last, t.after);
+	assert_int_equal(tombstone_bury(s, key, &t, a, &e), 0);
+	assert_int_equal(store_commit(s, &e), 0);
+	arena_free(&a);
+}
+
+/* A walk sees one moment of the file; a tombstone that grew since is of
+ * another, and would make a whole record look damaged. */
+static void
+a_walk_crosses_the_tombstone_of_its_own_moment(void **state)
+{
+	struct room *r = *state;
+	struct arena *a = arena_new();
+	struct sign_key *key = NULL;
+	sqlite3_stmt *walk = NULL;
+	uint8_t hash[32];
+	uint8_t third[32];
+	int64_t last = 1;
+	char path[112];
+	struct err e = {0};
+
+	(void)snprintf(path, sizeof(path), "%s.key", r->path);
+	assert_int_equal(sign_key_open_or_create(path, &key, &e), 0);
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(append(&r->store, 10), 0);
+	}
+	assert_int_equal(store_commit(&r->store, &e), 0);
+	hash_of(&r->store, 1, hash);
+	hash_of(&r->store, 3, third);
+	bury(&r->store, key, 2, 3);
+	assert_int_equal(sqlite3_prepare_v2(r->store.reader,
+			     "SELECT event_id FROM events ORDER BY event_id",
+			     -1, &walk, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(walk), SQLITE_ROW);
+	bury(&r->store, key, 4, 4);
+	assert_int_equal(tombstone_cross(&r->store, sign_key_public(key), &last,
+			     hash, a, &e),
+	    0);
+	assert_int_equal(last, 3);
+	assert_memory_equal(hash, third, sizeof(hash));
+	assert_int_equal(sqlite3_step(walk), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(walk, 0), 4);
+	(void)sqlite3_finalize(walk);
+	sign_key_free(&key);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s.key.pub", r->path);
+	(void)unlink(path);
+	arena_free(&a);
+}
+
 int
 main(void)
 {
@@ -158,6 +244,9 @@ main(void)
 		after_it_the_chain_goes_on_without_a_gap, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		a_request_that_fails_takes_only_itself_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_walk_crosses_the_tombstone_of_its_own_moment, setup,
+		teardown),
 	};
 
 	crypto_init();
