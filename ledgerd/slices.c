@@ -61,7 +61,8 @@ tell(struct slices *s)
 	struct msg_progress m = {0};
 	const char *phase = "";
 
-	if (clock_mono_ms() < s->progress_ms) {
+	/* A step that ended the turn may have closed it. */
+	if (clock_mono_ms() < s->progress_ms || !still_there(s)) {
 		return;
 	}
 	s->progress_ms = clock_mono_ms() + PROGRESS_MS;

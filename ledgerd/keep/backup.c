@@ -82,7 +82,7 @@ open_copy(struct backup *b, struct err *e)
 static int
 step_copy(struct backup *b, struct err *e)
 {
-	int rc = store_commit(&b->ledger->store, e);
+	int rc = keep_end_turn(b->ledger, e);
 	int total;
 
 	if (rc != 0) {

@@ -24,6 +24,16 @@ void prune_start(struct conn *c, uint32_t id, const struct person *person,
 /* Copy the ledger beside itself, verify the copy, hash it. */
 void backup_start(struct conn *c, uint32_t id, const struct person *person);
 
+/*
+ * End the turn that is open, with its answers: what was written is on disk, or
+ * everybody who waits is told that it is not, and CS_E_UNAVAILABLE. May close
+ * connections, the asker's as well.
+ */
+int keep_end_turn(struct ledger *l, struct err *e);
+
+/* Compact the file; refused when others are at work, unless `forced`. */
+void vacuum_start(struct conn *c, uint32_t id, bool forced);
+
 /* The path of the ledger file. */
 const char *keep_path(const struct ledger *l);
 
