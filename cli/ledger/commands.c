@@ -121,7 +121,7 @@ static const struct args_spec prune_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     ARG_END};
 static const struct args_spec reset_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"yes", ARGS_FLAG, "do it"},
-    {"force", ARGS_FLAG, "although others are connected"}, ARG_HELP, ARG_END};
+    {"force", ARGS_FLAG, "although it cannot be opened"}, ARG_HELP, ARG_END};
 static const struct args_spec backup_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"output", ARGS_VALUE, "move the copy there"}, ARG_HELP, ARG_END};
 static const struct args_spec review_spec[] = {

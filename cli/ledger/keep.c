@@ -283,14 +283,18 @@ cmd_store_reset(const struct args *a, struct err *e)
 		 * force. */
 		if (rc != 0 && args_has(a, "force")) {
 			rc = 0;
-		} else if (rc == 0 && others > 0 && !args_has(a, "force")) {
+		}
+		/* Not even by force under a ledgerd that goes on: it would
+		 * answer for records that nobody can find. */
+		if (rc == 0 && others > 0) {
 			rc = err_set(e, CS_E_STATE, "STORE_BUSY",
 			    "Local store appears active for %d other "
-			    "connection(s). Refusing store reset; end the "
-			    "servers first, or --allow-concurrent-store/"
-			    "--force. Nothing was removed",
+			    "connection(s). Refusing store reset: what they "
+			    "record would be lost. End the servers first. "
+			    "Nothing was removed",
 			    others);
-		} else if (rc == 0 && others == 0) {
+		}
+		if (rc == 0) {
 			rc = wait_until_free(c.store, e);
 		}
 	}

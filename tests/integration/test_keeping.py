@@ -259,7 +259,9 @@ class Others(Case):
         self.assertIn("Nothing was removed", self.w.run("store", "reset", check=1).stderr)
         with self.w.client() as mcp:
             mcp.read("INV-3001")
-            self.assertIn("Local store appears active", self.w.run("store", "reset", "--yes", check=1).stderr)
+            for flags in ((), ("--force",)):
+                self.assertIn("Local store appears active", self.w.run("store", "reset", "--yes", *flags, check=1).stderr)
+            self.assertTrue(mcp.read("INV-3001")["ok"])
         out = self.w.run("store", "reset", "--yes", check=0).stdout
         self.assertIn("Local store reset complete", out)
         self.assertIn("Source database changed: no", out)
@@ -267,6 +269,35 @@ class Others(Case):
         self.w.proposed("INV-3002")
         self.assertTrue(self.verified()["ok"])
 
+
+    def test_ledger_that_cannot_be_opened_is_reset_by_force_only(self):
+        self.life()
+        self.w.wait_idle()
+        self.w.tampered = True
+        with open(self.w.store, "r+b") as file:
+            file.write(b"no database at all")
+        self.w.run("store", "reset", "--yes", check=1)
+        self.assertTrue(os.path.exists(self.w.store))
+        self.assertIn("reset complete", self.w.run("store", "reset", "--yes", "--force", check=0).stdout)
+        self.assertFalse(os.path.exists(self.w.store))
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user")
+    def test_another_user_keeps_nothing(self):
+        self.life()
+        with self.w.client() as mcp:
+            mcp.read("INV-3001")
+            for path, mode in ((self.w.path, 0o755), (os.path.dirname(self.w.store), 0o755),
+                               (self.w.store + ".run", 0o755), (self.w.store + ".run/control.sock", 0o666)):
+                os.chmod(path, mode)
+            for words in (("backup",), ("vacuum", "--force"), ("prune", "--older-than", "0s", "--yes")):
+                result = subprocess.run(
+                    ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", os.path.join(BIN, "countersign"),
+                     "store", *words, "--store", self.w.store, "--config", self.w.config], capture_output=True, text=True,
+                    cwd="/", env=self.w.env)
+                self.assertEqual(result.returncode, 1, result.stdout)
+                self.assertIn("KEEP_NOT_OWNER", result.stderr)
+                self.assertIn("Nothing was changed", result.stderr)
+        self.assertEqual(len(self.states()), 4)
 
     def test_stats_count_what_there_is(self):
         self.life()
