@@ -1,6 +1,7 @@
 """App-owned writeback: what is approved is executed by the application."""
 import json
 import os
+import signal
 import sys
 import time
 import unittest
@@ -370,6 +371,23 @@ class ACommandHandler(Handled):
                 self.assertEqual(receipt["status"], "failed")
                 self.assertIn(receipt["safe_error_code"], ("HANDLER_REQUEST_FAILED", "HANDLER_CREDENTIAL_MISSING"))
                 self.w.wait_idle()
+
+    def test_an_answer_that_comes_too_late_is_not_the_next_commands(self):
+        first = self.w.approved()
+        with self.w.client(no_writer=False) as mcp:
+            mcp.read("INV-3002")
+            handler = child_of(mcp.process.pid, "writerd-handler")
+            launcher = child_of(handler, "writerd-handler")
+            os.kill(launcher, signal.SIGSTOP)
+            receipt = self.apply(first, check=1)
+            self.assertEqual(receipt["status"], "outcome_unknown")
+            os.kill(launcher, signal.SIGCONT)
+            second = mcp.propose("INV-3002")["proposal"]["id"]
+            self.w.run("proposals", "approve", second, "--yes", check=0)
+            receipt = self.apply(second, check=1)
+            self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("failed", "HANDLER_REQUEST_FAILED"))
+        asked = [json.loads(one["line"])["proposal_id"] for one in self.seen()]
+        self.assertNotIn(second, asked)
 
     def test_its_sandbox_has_its_own_folder_and_no_other_process(self):
         self.mode("spy")

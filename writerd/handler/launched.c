@@ -208,11 +208,15 @@ start(const struct command *c, struct running *r)
 	r->in = in[1];
 	r->out = out[0];
 	r->why = why[0];
-	if (r->pid > 0) {
-		(void)setpgid(r->pid, r->pid);
-		(void)fd_set_nonblocking(r->in);
+	if (r->pid <= 0) {
+		fd_close(&r->in);
+		fd_close(&r->out);
+		fd_close(&r->why);
+		return false;
 	}
-	return r->pid > 0;
+	(void)setpgid(r->pid, r->pid);
+	(void)fd_set_nonblocking(r->in);
+	return true;
 }
 
 /* Did execve fail? Waits for it to be over. */

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
+#include "common/base/log.h"
 #include "writerd/handler/launched.h"
 
 #define CONFINE_MS 10000
@@ -85,8 +86,9 @@ launcher_confine(struct launcher *l, struct err *e)
 		   : lost(e);
 }
 
-void
-launcher_run(struct launcher *l, uint32_t index, struct span input,
+/* One command through the channel. */
+static void
+exchange(struct launcher *l, uint32_t index, struct span input,
     struct launch_result *out)
 {
 	struct launched_end end = {.end = LAUNCH_LOST};
@@ -112,6 +114,20 @@ launcher_run(struct launcher *l, uint32_t index, struct span input,
 		out->output.data[end.len] = '\0';
 		out->end = (enum launch_end)end.end;
 		out->code = end.code;
+	}
+}
+
+void
+launcher_run(struct launcher *l, uint32_t index, struct span input,
+    struct launch_result *out)
+{
+	exchange(l, index, input, out);
+	/* An answer that comes after we gave up would be taken for the next
+	 * command's. */
+	if (out->end == LAUNCH_LOST) {
+		log_event(LOG_LEVEL_ERR, "launcher_lost",
+		    "action=\"no command is started any more: restart\"");
+		launcher_clear(l);
 	}
 }
 

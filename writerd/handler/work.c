@@ -27,7 +27,9 @@ judge_end(const struct launch_result *r, struct arena *a, struct answer *out)
 	case LAUNCH_NOT_STARTED:
 		answer_failed(out, "HANDLER_REQUEST_FAILED",
 		    "The command could not be started: its variable must hold "
-		    "an absolute path and arguments. Nothing was executed.");
+		    "an absolute path and arguments, and the launcher of "
+		    "writerd-handler must be there (see the log). Nothing was "
+		    "executed.");
 		return;
 	case LAUNCH_TIMEOUT:
 		answer_unknown(out, "HANDLER_TIMEOUT",
