@@ -316,3 +316,25 @@ job_check(const struct job_authority *authority, const struct msg_job *m,
 	rc = check_review(authority, out, e);
 	return rc != 0 ? rc : check_approvals(authority, out, a, e);
 }
+
+void
+job_subject(const struct msg_job *m, const struct checked_job *job,
+    struct arena *a, struct receipt *r)
+{
+	static const char prefix[] = "wbj_";
+
+	r->job_id = m->job_id;
+	r->dry_run = job->job.dry_run;
+	if (job->cap != NULL) {
+		r->proposal_id = job->cs.proposal_id;
+		r->idempotency_key = job->job.idempotency_key;
+		return;
+	}
+	r->proposal_id = m->job_id;
+	if (m->job_id.len > sizeof(prefix) - 1) {
+		r->proposal_id.ptr += sizeof(prefix) - 1;
+		r->proposal_id.len -= sizeof(prefix) - 1;
+	}
+	r->idempotency_key = span_of(
+	    arena_printf(a, "%.*s:unverified", SPAN_ARGS(r->proposal_id)));
+}

@@ -8,6 +8,7 @@
 #define CS_WRITERD_JOB_CHECK_H
 
 #include "proto/job.h"
+#include "proto/receipt.h"
 
 struct arena;
 struct err;
@@ -43,5 +44,13 @@ struct checked_job {
  */
 int job_check(const struct job_authority *authority, const struct msg_job *m,
     struct arena *a, struct checked_job *out, struct err *e);
+
+/*
+ * Which job a receipt is about: ids, key and dry run. One that cannot be
+ * trusted (its cap is NULL) gets a receipt, too; what that is about comes from
+ * the message, whose id ledgerd chose. In the arena.
+ */
+void job_subject(const struct msg_job *m, const struct checked_job *job,
+    struct arena *a, struct receipt *r);
 
 #endif

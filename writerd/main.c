@@ -20,7 +20,6 @@
  *	transaction whose COMMIT was not sent is rolled back and the process
  *	ends.
  */
-#include <signal.h>
 #include <unistd.h>
 
 #include "common/base/arena.h"
@@ -33,6 +32,7 @@
 #include "common/proc/startup.h"
 #include "writerd/check.h"
 #include "writerd/ledger_link.h"
+#include "writerd/stop.h"
 #include "writerd/work.h"
 
 #define CLAIM_WAIT_MS 30000U
@@ -45,31 +45,6 @@ static const char usage[] =
     "               [--exit-idle] [--posture-seconds N]\n"
     "       writerd --config FILE --check [--user NAME]\n"
     "       writerd --config FILE --statements\n";
-
-static volatile sig_atomic_t stop_requested;
-
-static void
-on_stop(int signal_number)
-{
-	(void)signal_number;
-	stop_requested = 1;
-}
-
-/* Stop signals are taken only while waiting for a job. */
-static void
-catch_signals(struct ledger_link *link)
-{
-	struct sigaction action = {.sa_handler = on_stop};
-	sigset_t block;
-
-	(void)sigemptyset(&block);
-	(void)sigaddset(&block, SIGTERM);
-	(void)sigaddset(&block, SIGINT);
-	(void)pthread_sigmask(SIG_BLOCK, &block, &link->waiting);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGINT, &action, NULL);
-	link->stop = &stop_requested;
-}
 
 struct options {
 	const char *key;
@@ -133,7 +108,7 @@ serve(struct work *w, struct ledger_link *link, const struct options *o,
 	struct arena *a = arena_new();
 	int rc = 0;
 
-	while (rc == 0 && !stop_requested) {
+	while (rc == 0 && !stop_was_asked()) {
 		struct msg_job m;
 		arena_reset(a);
 		/* Not while a claim is under way: its job would wait. */
@@ -230,7 +205,7 @@ set_up(struct writer *w, int argc, char **argv, struct arena *a, struct err *e)
 	w->link.role = ROLE_WRITER;
 	w->link.fd = w->startup.ledger_fd;
 	w->link.alive_fd = startup_liveness_fd(&w->startup);
-	catch_signals(&w->link);
+	stop_catch(&w->link);
 	rc = ledger_hello(&w->link, w->contract->digest, w->ledger_key, a, e);
 	return rc != 0 ? rc : startup_ready(&w->startup, e);
 }

@@ -82,22 +82,6 @@ run(struct work *w, struct checked_job *job, struct arena *a,
 	sources_release(w->sources, source, false);
 }
 
-/* A job that cannot be trusted still gets a receipt; what the receipt is about
- * then comes from the message, whose id ledgerd chose. */
-static void
-name_untrusted(const struct msg_job *m, struct arena *a, struct receipt *r)
-{
-	static const char prefix[] = "wbj_";
-
-	r->proposal_id = m->job_id;
-	if (m->job_id.len > sizeof(prefix) - 1) {
-		r->proposal_id.ptr += sizeof(prefix) - 1;
-		r->proposal_id.len -= sizeof(prefix) - 1;
-	}
-	r->idempotency_key = span_of(
-	    arena_printf(a, "%.*s:unverified", SPAN_ARGS(r->proposal_id)));
-}
-
 static void
 write_receipt(const struct work *w, struct receipt *r,
     const struct outcome *done, struct buf *out)
@@ -119,14 +103,10 @@ static void
 fill_receipt(const struct msg_job *m, const struct checked_job *job,
     struct arena *a, struct receipt *r)
 {
-	r->job_id = m->job_id;
-	r->dry_run = job->job.dry_run;
+	job_subject(m, job, a, r);
 	if (job->cap == NULL) {
-		name_untrusted(m, a, r);
 		return;
 	}
-	r->proposal_id = job->cs.proposal_id;
-	r->idempotency_key = job->job.idempotency_key;
 	r->previous_version = job->job.row_hash
 				  ? (struct scalar){.kind = SCALAR_NULL}
 				  : job->job.guard_value;

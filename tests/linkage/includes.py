@@ -64,7 +64,7 @@ RULES = {
                 ["libpq-fe.h", "mysql.h", "mariadb/", "sqlite3.h",
                  "sodium.h"]),
     "writerd/handler": (BASE + PROC + ["writerd/handler/",
-                                       "writerd/ledger_link.h",
+                                       "writerd/ledger_link.h", "writerd/stop.h",
                                        "writerd/job_check.h", "proto/",
                                        "http/exchange.h", "http/target.h",
                                        "common/contract/",

@@ -23,7 +23,6 @@
  *	changed; everything else is an unknown outcome.
  */
 #include <curl/curl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "common/base/arena.h"
@@ -34,6 +33,7 @@
 #include "common/crypto/secret.h"
 #include "common/proc/startup.h"
 #include "writerd/handler/work.h"
+#include "writerd/stop.h"
 
 #define CLAIM_WAIT_MS      30000U
 #define CLAIM_WAIT_IDLE_MS 2000U
@@ -42,31 +42,6 @@ static const char usage[] =
     "usage: writerd-handler --config FILE --key FILE --ledger-fd N\n"
     "                       [--user NAME] [--exit-idle]\n"
     "       writerd-handler --config FILE --check [--user NAME]\n";
-
-static volatile sig_atomic_t stop_requested;
-
-static void
-on_stop(int signal_number)
-{
-	(void)signal_number;
-	stop_requested = 1;
-}
-
-/* Stop signals are taken only while waiting for a job. */
-static void
-catch_signals(struct ledger_link *link)
-{
-	struct sigaction action = {.sa_handler = on_stop};
-	sigset_t block;
-
-	(void)sigemptyset(&block);
-	(void)sigaddset(&block, SIGTERM);
-	(void)sigaddset(&block, SIGINT);
-	(void)pthread_sigmask(SIG_BLOCK, &block, &link->waiting);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGINT, &action, NULL);
-	link->stop = &stop_requested;
-}
 
 /* Everything that this process is made of. */
 struct asker {
@@ -113,7 +88,7 @@ serve(struct asker *w, struct err *e)
 	struct arena *a = arena_new();
 	int rc = 0;
 
-	while (rc == 0 && !stop_requested) {
+	while (rc == 0 && !stop_was_asked()) {
 		struct msg_job m;
 		arena_reset(a);
 		rc = ledger_claim(&w->link, wait_ms, a, &m, e);
@@ -211,7 +186,7 @@ set_up(struct asker *w, int argc, char **argv, struct arena *a, struct err *e)
 	w->link.role = ROLE_HANDLER;
 	w->link.fd = w->startup.ledger_fd;
 	w->link.alive_fd = startup_liveness_fd(&w->startup);
-	catch_signals(&w->link);
+	stop_catch(&w->link);
 	rc = ledger_hello(&w->link, w->contract->digest, w->ledger_key, a, e);
 	return rc != 0 ? rc : startup_ready(&w->startup, e);
 }

@@ -116,22 +116,6 @@ ask(struct work *w, const struct checked_job *job, struct arena *a,
 	}
 }
 
-/* A job that cannot be trusted still gets a receipt; what it is about then
- * comes from the message, whose id ledgerd chose. */
-static void
-name_untrusted(const struct msg_job *m, struct arena *a, struct receipt *r)
-{
-	static const char prefix[] = "wbj_";
-
-	r->proposal_id = m->job_id;
-	if (m->job_id.len > sizeof(prefix) - 1) {
-		r->proposal_id.ptr += sizeof(prefix) - 1;
-		r->proposal_id.len -= sizeof(prefix) - 1;
-	}
-	r->idempotency_key = span_of(
-	    arena_printf(a, "%.*s:unverified", SPAN_ARGS(r->proposal_id)));
-}
-
 static void
 write_receipt(const struct work *w, const struct answer *done,
     const struct receipt *r, struct buf *out)
@@ -163,15 +147,10 @@ report(struct work *w, const struct msg_job *m, const struct checked_job *job,
     const struct answer *done, struct arena *a, struct err *e)
 {
 	struct buf text = BUF_INIT;
-	struct receipt r = {.job_id = m->job_id, .dry_run = job->job.dry_run};
+	struct receipt r = {.dry_run = false};
 	int rc;
 
-	if (job->cap == NULL) {
-		name_untrusted(m, a, &r);
-	} else {
-		r.proposal_id = job->cs.proposal_id;
-		r.idempotency_key = job->job.idempotency_key;
-	}
+	job_subject(m, job, a, &r);
 	log_event(LOG_LEVEL_NOTICE, "job_done",
 	    "job=\"%.*s\" proposal=\"%.*s\" status=%s code=%s",
 	    SPAN_ARGS(m->job_id), SPAN_ARGS(r.proposal_id),
