@@ -1,6 +1,8 @@
 #include "ledgerd/decide.h"
 
 #include "common/base/clock.h"
+#include "ledgerd/freezes.h"
+#include "ledgerd/revoke.h"
 #include "ledgerd/store/events.h"
 
 /* A rejection never expires; the statement needs a time all the same. */
@@ -38,20 +40,96 @@ check_identity(
 	return 0;
 }
 
+/* What a decision does to the proposal. */
+struct move {
+	enum proposal_event event;
+	enum proposal_state to;
+};
+
+/* An approval is one of several until enough people have given theirs. */
+static int
+approve_move(struct ledger *l, const struct person *person,
+    const struct change_set *cs, struct move *out, struct err *e)
+{
+	const struct contract_capability *cap =
+	    contract_capability(l->contract, cs->action);
+	struct approvals approvals;
+	int rc = approval_load(l, cs, &approvals, e);
+
+	if (rc != 0) {
+		return rc;
+	}
+	if (approval_has(
+		&approvals, DECISION_APPROVE, span_of(person->user))) {
+		return err_set(e, CS_E_STATE, "APPROVER_ALREADY_COUNTED",
+		    "%s has approved it already; %zu of %lld approvals are "
+		    "there, the others have to come from other people",
+		    person->user, approvals.approvers,
+		    cap == NULL ? 1LL : (long long)cap->approvals_needed);
+	}
+	out->event = cap == NULL || (int64_t)approvals.approvers + 1 >=
+					cap->approvals_needed
+			 ? EVENT_APPROVE
+			 : EVENT_ENDORSE;
+	return 0;
+}
+
+/* Two pairs of eyes: who approved does not apply. */
+static int
+check_applier(struct ledger *l, const struct person *person,
+    const struct proposal *p, const struct change_set *cs, struct err *e)
+{
+	struct approvals approvals;
+	int rc = approval_load(l, cs, &approvals, e);
+
+	if (rc != 0) {
+		return rc;
+	}
+	if (p->state != STATE_APPROVED && p->state != STATE_FAILED) {
+		return err_set(e, CS_E_STATE, "PROPOSAL_NOT_APPROVED",
+		    "proposal %.*s is %s and cannot be applied. Source "
+		    "database changed: no",
+		    SPAN_ARGS(p->proposal_id), state_name(p->state));
+	}
+	if (approval_has(
+		&approvals, DECISION_APPROVE, span_of(person->user))) {
+		return err_set(e, CS_E_DENIED, "APPLIER_APPROVED",
+		    "%s approved this change; somebody else has to apply it. "
+		    "Source database changed: no",
+		    person->user);
+	}
+	return 0;
+}
+
 /* Only the table in rules/state.c says what is possible; here it gets words. */
 static int
-check_move(const struct proposal *p, enum proposal_event event,
-    enum proposal_state *to, struct err *e)
+check_move(struct ledger *l, const struct person *person,
+    const struct proposal *p, const struct change_set *cs,
+    enum decision_action action, struct move *out, struct err *e)
 {
-	if (state_next(p->state, event, to)) {
-		return 0;
+	int rc = 0;
+
+	if (action == DECISION_APPLY) {
+		*out = (struct move){PROPOSAL_EVENTS, p->state};
+		return check_applier(l, person, p, cs, e);
 	}
-	return err_set(e, CS_E_STATE,
-	    event == EVENT_APPROVE ? "PROPOSAL_NOT_PENDING_REVIEW"
-				   : "PROPOSAL_NOT_REJECTABLE",
-	    "proposal %.*s is %s and cannot be %s", SPAN_ARGS(p->proposal_id),
-	    state_name(p->state),
-	    event == EVENT_APPROVE ? "approved" : "rejected");
+	out->event = action == DECISION_APPROVE          ? EVENT_APPROVE
+		     : p->state == STATE_PENDING_WORKER ? EVENT_REVOKE
+							: EVENT_REJECT;
+	if (!state_next(p->state, out->event, &out->to)) {
+		return err_set(e, CS_E_STATE,
+		    action == DECISION_APPROVE ? "PROPOSAL_NOT_PENDING_REVIEW"
+					       : "PROPOSAL_NOT_REJECTABLE",
+		    "proposal %.*s is %s and cannot be %s",
+		    SPAN_ARGS(p->proposal_id), state_name(p->state),
+		    action == DECISION_APPROVE ? "approved" : "rejected");
+	}
+	if (action == DECISION_APPROVE) {
+		rc = approve_move(l, person, cs, out, e);
+	}
+	return rc != 0 || state_next(p->state, out->event, &out->to)
+		   ? rc
+		   : CS_E_STATE;
 }
 
 /* An approval under one contract must not count under a later one, which
@@ -82,30 +160,56 @@ expiry_of(const struct ledger *l, const struct change_set *cs,
 	return now_us + cap->approval_expires_s * 1000000;
 }
 
+/* A decision about to be recorded, with the bytes that are signed. */
+struct recording {
+	const struct proposal *p;
+	const struct change_set *cs;
+	struct decision d;
+	struct span statement;
+	struct span ssh_signature; /* empty: the reviewer did not sign */
+	struct move move;
+};
+
 /* Sign first, store the very bytes that were signed: what is read back later
  * is verified as it lies there. */
 static int
-store_decision(struct ledger *l, const struct decision *d, struct err *e)
+store_decision(struct ledger *l, const struct recording *r, struct err *e)
 {
-	struct buf statement = BUF_INIT;
+	const struct decision *d = &r->d;
 	uint8_t signature[SIGNATURE_LEN];
 	int rc;
 
-	decision_build(d, &statement);
-	sign_dsse(
-	    l->key, DSSE_TYPE_DECISION, buf_as_span(&statement), signature);
+	sign_dsse(l->key, DSSE_TYPE_DECISION, r->statement, signature);
 	rc = stmt_change(&l->store, STMT_DECISION_ADD, e, "tstibgi",
 	    d->proposal_id, decision_name(d->action), d->user, d->uid,
-	    buf_as_span(&statement), signature, d->issued_us);
-	buf_clear(&statement);
+	    r->statement, signature, event_next_time(&l->store));
+	if (rc == 0 && r->ssh_signature.len > 0) {
+		rc = stmt_change(&l->store, STMT_DECISION_SIGNED, e, "b",
+		    r->ssh_signature);
+	}
 	return rc;
+}
+
+/* Whose key: the chain then says which one, also when the row is gone. */
+static void
+put_key(struct json_out *j, const struct recording *r)
+{
+	struct ssh_key key;
+	struct err ignored = {0};
+	char print[SSH_FINGERPRINT_SIZE];
+
+	if (r->ssh_signature.len > 0 &&
+	    sshsig_verify(r->ssh_signature, r->statement, &key, &ignored) ==
+		0) {
+		ssh_fingerprint(key.blob, print);
+		json_field_text(j, "signed_with", print);
+	}
 }
 
 /* The decision's place in the chain. The statement has the signature, the
  * event has the order: both must be there for the state to be believed. */
 static int
-add_event(struct ledger *l, const struct change_set *cs,
-    const struct decision *d, enum proposal_event event, struct err *e)
+add_event(struct ledger *l, const struct recording *r, struct err *e)
 {
 	struct buf body = BUF_INIT;
 	struct json_out j;
@@ -113,18 +217,21 @@ add_event(struct ledger *l, const struct change_set *cs,
 
 	json_begin(&j, &body, 0);
 	json_open(&j, '{');
-	json_field_span(&j, "proposal_hash", cs->hash);
-	json_field_int(&j, "proposal_version", cs->proposal_version);
+	json_field_span(&j, "proposal_hash", r->cs->hash);
+	json_field_int(&j, "proposal_version", r->cs->proposal_version);
 	json_key(&j, "reason");
-	if (d->reason.len > 0) {
-		json_put_span(&j, d->reason);
+	if (r->d.reason.len > 0) {
+		json_put_span(&j, r->d.reason);
 	} else {
 		json_put_null(&j);
 	}
-	json_field_int(&j, "reviewer_uid", d->uid);
+	json_field_int(&j, "reviewer_uid", r->d.uid);
+	put_key(&j, r);
 	json_close(&j, '}');
-	rc = proposal_event(&l->store, cs, state_event_name(event), d->user,
-	    buf_as_span(&body), e);
+	rc = proposal_event(&l->store, r->cs,
+	    r->d.action == DECISION_APPLY ? "apply_authorized"
+					  : state_event_name(r->move.event),
+	    r->d.user, buf_as_span(&body), e);
 	buf_clear(&body);
 	return rc;
 }
@@ -134,7 +241,7 @@ static int
 check_all(struct ledger *l, const struct msg_decide *m, struct proposal *p,
     struct change_set *cs, struct err *e)
 {
-	bool approve = m->action == DECISION_APPROVE;
+	bool reject = m->action == DECISION_REJECT;
 	int rc = proposal_load(&l->store, m->proposal_id, l->scratch, p, e);
 
 	if (rc != 0 || (rc = proposal_check(p, l->scratch, cs, e)) != 0 ||
@@ -142,12 +249,14 @@ check_all(struct ledger *l, const struct msg_decide *m, struct proposal *p,
 	    (rc = proposal_check_state(&l->store, p, e)) != 0) {
 		return rc;
 	}
-	/* Saying no is possible in every mode and under every contract. */
-	if (approve && ((rc = mode_gate(cs, "approved", e)) != 0 ||
-			   (rc = check_contract(l, p, e)) != 0)) {
+	/* Saying no is possible in every mode, under every contract, and while
+	 * everything is frozen. */
+	if (!reject && ((rc = mode_gate(cs, "approved", e)) != 0 ||
+			   (rc = check_contract(l, p, e)) != 0 ||
+			   (rc = freezes_check(l, cs, e)) != 0)) {
 		return rc;
 	}
-	if (!approve && m->reason.len == 0) {
+	if (reject && m->reason.len == 0) {
 		return err_set(e, CS_E_INVALID, "REASON_REQUIRED",
 		    "a rejection needs a reason");
 	}
@@ -157,47 +266,54 @@ check_all(struct ledger *l, const struct msg_decide *m, struct proposal *p,
 /* Row, statement and event, all or none: a state without its decision, or
  * the other way round, would be found by the checks and block the proposal. */
 static int
-record(struct ledger *l, const struct proposal *p, const struct change_set *cs,
-    const struct decision *d, enum proposal_state to, struct err *e)
+record(struct ledger *l, const struct recording *r, struct err *e)
 {
-	enum proposal_event event =
-	    d->action == DECISION_APPROVE ? EVENT_APPROVE : EVENT_REJECT;
 	int rc = store_request_begin(&l->store, e);
 
 	if (rc != 0) {
 		return rc;
 	}
-	rc = proposal_move(&l->store, p->proposal_id,
-	    &(struct proposal_moved){
-		.from = p->state, .to = to, .now_us = d->issued_us},
-	    e);
-	if (rc == 0) {
-		rc = store_decision(l, d, e);
+	if (r->d.action != DECISION_APPLY) {
+		rc = proposal_move(&l->store, r->p->proposal_id,
+		    &(struct proposal_moved){.from = r->p->state,
+			.to = r->move.to,
+			.now_us = event_next_time(&l->store)},
+		    e);
 	}
 	if (rc == 0) {
-		rc = add_event(l, cs, d, event, e);
+		rc = store_decision(l, r, e);
+	}
+	if (rc == 0) {
+		rc = add_event(l, r, e);
 	}
 	store_request_end(&l->store, rc == 0);
 	l->head_wanted = true;
 	return rc;
 }
 
-int
-decide(struct ledger *l, const struct person *person,
-    const struct msg_decide *m, struct proposal *out, struct err *e)
+/* All that can be said before the statement is there: may this person make
+ * this decision now, and what does it do? */
+static int
+consider(struct ledger *l, const struct person *person,
+    const struct msg_decide *m, struct proposal *p, struct change_set *cs,
+    struct recording *r, struct err *e)
 {
 	enum decision_action action = (enum decision_action)m->action;
-	enum proposal_state to = STATES;
-	struct change_set cs;
-	struct decision d;
 	const char *role = "";
-	int rc = check_all(l, m, out, &cs, e);
+	int rc = check_all(l, m, p, cs, e);
 
+	if (rc == 0) {
+		rc = approval_may_decide(l, person, cs, &role, e);
+	}
+	/* Nobody has it yet: then it need not be asked for. */
+	if (rc == 0 && action == DECISION_REJECT &&
+	    p->state == STATE_PENDING_WORKER &&
+	    (rc = revoke_released(l, p->proposal_id, e)) == 0) {
+		rc = proposal_load(
+		    &l->store, cs->proposal_id, l->scratch, p, e);
+	}
 	if (rc != 0 ||
-	    (rc = check_move(out,
-		 action == DECISION_APPROVE ? EVENT_APPROVE : EVENT_REJECT, &to,
-		 e)) != 0 ||
-	    (rc = approval_may_decide(l, person, &cs, &role, e)) != 0) {
+	    (rc = check_move(l, person, p, cs, action, &r->move, e)) != 0) {
 		return rc;
 	}
 	/*
@@ -205,21 +321,184 @@ decide(struct ledger *l, const struct person *person,
 	 * approval they were just compared, a rejection may be made under
 	 * another.
 	 */
-	d = (struct decision){.action = action,
-	    .proposal_id = cs.proposal_id,
-	    .proposal_version = cs.proposal_version,
-	    .proposal_hash = cs.hash,
+	r->p = p;
+	r->cs = cs;
+	r->d = (struct decision){.action = action,
+	    .proposal_id = cs->proposal_id,
+	    .proposal_version = cs->proposal_version,
+	    .proposal_hash = cs->hash,
 	    .contract_digest = span_of(l->contract->digest_text),
-	    .user = span_of(person->user),
+	    .user = arena_span(l->scratch, span_of(person->user)),
 	    .uid = person->uid,
 	    .role = span_of(role),
 	    .reason = m->reason,
 	    .issued_us = event_next_time(&l->store)};
-	d.expires_us = expiry_of(l, &cs, action, d.issued_us);
-	rc = record(l, out, &cs, &d, to, e);
+	r->d.expires_us = expiry_of(l, cs, action, r->d.issued_us);
+	return 0;
+}
+
+static struct span
+statement_of(struct ledger *l, const struct decision *d)
+{
+	struct buf text = BUF_INIT;
+	struct span copy;
+
+	decision_build(d, &text);
+	copy = arena_span(l->scratch, buf_as_span(&text));
+	buf_clear(&text);
+	return copy;
+}
+
+/* Record, and whatever follows from it in the same turn. */
+static int
+settle(struct ledger *l, const struct recording *r, struct proposal *p,
+    struct err *e)
+{
+	int rc = record(l, r, e);
+
 	if (rc == 0) {
-		out->state = to;
-		out->updated_us = d.issued_us;
+		if (r->move.event == EVENT_REVOKE) {
+			(void)revoke_job_of(
+			    l, p->proposal_id, "APPROVAL_REVOKED");
+		}
+		p->state = r->move.to;
+		p->updated_us = l->store.last_at_us;
 	}
 	return rc;
+}
+
+int
+decide(struct ledger *l, const struct person *person,
+    const struct msg_decide *m, struct proposal *out, struct err *e)
+{
+	struct recording r = {.move = {PROPOSAL_EVENTS, STATES}};
+	struct change_set cs;
+	int rc = consider(l, person, m, out, &cs, &r, e);
+
+	if (rc != 0) {
+		return rc;
+	}
+	/* No needs no key: it must be possible for whoever sees the danger. */
+	if (m->action != DECISION_REJECT && approval_needs_signature(l, &cs)) {
+		return err_set(e, CS_E_DENIED, "SIGNATURE_REQUIRED",
+		    "the contract asks for the reviewer's own signature; "
+		    "nothing was recorded. Give your key: --key "
+		    "~/.ssh/id_ed25519 (or the .pub file of a key that the "
+		    "ssh-agent holds)");
+	}
+	r.statement = statement_of(l, &r.d);
+	return settle(l, &r, out, e);
+}
+
+int
+decide_apply(struct ledger *l, const struct person *person,
+    const struct change_set *cs, struct err *e)
+{
+	const struct contract_capability *cap =
+	    contract_capability(l->contract, cs->action);
+	struct approvals approvals;
+	struct proposal p;
+	int rc = 0;
+
+	if (cap == NULL || !cap->separate_applier ||
+	    (rc = approval_load(l, cs, &approvals, e)) != 0 ||
+	    approval_has(
+		&approvals, DECISION_APPLY, span_of(person->user))) {
+		return rc;
+	}
+	return decide(l, person,
+	    &(struct msg_decide){.proposal_id = cs->proposal_id,
+		.proposal_hash = cs->hash,
+		.proposal_version = (uint32_t)cs->proposal_version,
+		.action = DECISION_APPLY},
+	    &p, e);
+}
+
+int
+decide_prepare(struct ledger *l, const struct person *person,
+    const struct msg_decide *m, struct span *statement, struct err *e)
+{
+	struct recording r = {.move = {PROPOSAL_EVENTS, STATES}};
+	struct proposal p;
+	struct change_set cs;
+	int rc = consider(l, person, m, &p, &cs, &r, e);
+
+	if (rc == 0) {
+		*statement = statement_of(l, &r.d);
+	}
+	return rc;
+}
+
+/* Time may pass between the statement and its signature: a passphrase is
+ * typed, a key is touched. Not more than that. */
+#define SIGNING_US (INT64_C(300) * 1000000)
+
+/* The statement must be the one that we would write for the time it names:
+ * nothing in it is the peer's word. */
+static int
+check_statement(struct ledger *l, struct recording *r, struct span statement,
+    int64_t issued_us, struct err *e)
+{
+	int64_t now = clock_now_us();
+
+	if (issued_us > now + SIGNING_US || issued_us < now - SIGNING_US) {
+		return err_set(e, CS_E_STATE, "STATEMENT_EXPIRED",
+		    "the statement is older than five minutes; nothing was "
+		    "recorded. Ask for a new one and sign that");
+	}
+	r->d.expires_us =
+	    issued_us + (r->d.expires_us - r->d.issued_us);
+	r->d.issued_us = issued_us;
+	r->statement = statement_of(l, &r->d);
+	return span_equal(r->statement, statement)
+		   ? 0
+		   : err_set(e, CS_E_INTEGRITY, "STATEMENT_MISMATCH",
+			 "what was signed is not this decision by this person; "
+			 "nothing was recorded");
+}
+
+int
+decide_signed(struct ledger *l, const struct person *person,
+    const struct msg_signed *m, struct proposal *out,
+    enum decision_action *action_out, struct err *e)
+{
+	struct recording r = {.move = {PROPOSAL_EVENTS, STATES}};
+	struct change_set cs;
+	struct decision d = {0};
+	int rc = decision_parse(m->statement, l->scratch, &d, e);
+
+	if (rc != 0) {
+		return rc;
+	}
+	*action_out = d.action;
+	rc = consider(l, person,
+	    &(struct msg_decide){.proposal_id = d.proposal_id,
+		.proposal_hash = d.proposal_hash,
+		.proposal_version = (uint32_t)d.proposal_version,
+		.action = d.action,
+		.reason = d.reason},
+	    out, &cs, &r, e);
+	if (rc == 0) {
+		rc = check_statement(l, &r, m->statement, d.issued_us, e);
+	}
+	if (rc == 0 && l->signers == NULL) {
+		rc = err_set(e, CS_E_CONFIG, "NO_ALLOWED_SIGNERS",
+		    "the contract names no file of allowed signers; decide "
+		    "without --key");
+	}
+	if (rc == 0 && (rc = signers_refresh(l->signers, e)) == 0) {
+		rc = signers_verify(l->signers,
+		    &(struct signed_claim){.signature = m->ssh_signature,
+			.message = m->statement,
+			.person = d.user,
+			.role = arena_strndup(l->scratch, cs.required_role.ptr,
+			    cs.required_role.len),
+			.at_us = clock_now_us()},
+		    e);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	r.ssh_signature = m->ssh_signature;
+	return settle(l, &r, out, e);
 }

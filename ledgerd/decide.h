@@ -1,5 +1,5 @@
 /*
- * Approve and reject: the only way a person's word enters the ledger.
+ * Approve, reject and apply: the only way a person's word enters the ledger.
  */
 #ifndef CS_LEDGERD_DECIDE_H
 #define CS_LEDGERD_DECIDE_H
@@ -17,6 +17,31 @@
  */
 int decide(struct ledger *l, const struct person *person,
     const struct msg_decide *m, struct proposal *out, struct err *e);
+
+/*
+ * Where the capability wants a separate applier: record that this person
+ * applies, unless that is recorded already. Otherwise nothing is done.
+ * APPLIER_APPROVED, SIGNATURE_REQUIRED, and as decide.
+ */
+int decide_apply(struct ledger *l, const struct person *person,
+    const struct change_set *cs, struct err *e);
+
+/*
+ * The statement that this person would sign for that decision, in the scratch
+ * arena, after the same checks. Nothing is recorded.
+ */
+int decide_prepare(struct ledger *l, const struct person *person,
+    const struct msg_decide *m, struct span *statement, struct err *e);
+
+/*
+ * Record a decision with the reviewer's own signature. The statement (untrusted)
+ * must be, to the byte, the one that decide_prepare writes for the time in it:
+ * STATEMENT_EXPIRED, STATEMENT_MISMATCH; the signature one of this person's
+ * valid keys: see signers_verify. Then as decide.
+ */
+int decide_signed(struct ledger *l, const struct person *person,
+    const struct msg_signed *m, struct proposal *out,
+    enum decision_action *action_out, struct err *e);
 
 /* SHADOW_WRITEBACK_DISABLED / READ_ONLY_WRITEBACK_DISABLED for a change set
  * that may never be `operation` ("approved", "applied"); else 0. */

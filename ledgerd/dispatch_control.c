@@ -6,6 +6,7 @@
 #include "ledgerd/decide.h"
 #include "ledgerd/dispatch.h"
 #include "ledgerd/documents.h"
+#include "ledgerd/freezes.h"
 #include "ledgerd/keep/keep.h"
 #include "ledgerd/metrics.h"
 #include "ledgerd/reconcile.h"
@@ -54,44 +55,107 @@ on_show(struct conn *c, uint32_t id, const void *message)
 		stats_start(c, id);
 		return;
 	}
-	rc = m->kind == SHOW_METRICS
-		 ? metrics_write(c->ledger, &document, &e)
-		 : document_show(c->ledger, m, &document, &e);
+	if (m->kind == SHOW_FREEZES) {
+		freezes_put(c->ledger, &document);
+		rc = 0;
+	} else {
+		rc = m->kind == SHOW_METRICS
+			 ? metrics_write(c->ledger, &document, &e)
+			 : document_show(c->ledger, m, &document, &e);
+	}
 	answer(c, id, rc, &document, &e);
+}
+
+/* The proposal as it is now, and who that was. After the decision is in the
+ * turn's transaction: both are on disk before either is answered. */
+static void
+answer_decided(struct conn *c, uint32_t id, const struct person *person,
+    const struct proposal *p)
+{
+	struct ledger *l = c->ledger;
+	struct buf document = BUF_INIT;
+	struct err none = {0};
+	struct json_out j;
+
+	json_begin(&j, &document, 0);
+	json_open(&j, '{');
+	json_key(&j, "proposal");
+	put_proposal(l, &j, p);
+	json_key(&j, "reviewer");
+	json_open(&j, '{');
+	json_field_text(&j, "user", person->user);
+	json_field_int(&j, "uid", person->uid);
+	json_field_bool(&j, "listed", person->row != NULL);
+	json_close(&j, '}');
+	json_close(&j, '}');
+	release_by_policy(conn_claiming(l, job_executor_role(l, p->action)));
+	answer(c, id, 0, &document, &none);
 }
 
 static void
 on_decide(struct conn *c, uint32_t id, const void *message)
 {
 	const struct msg_decide *m = message;
-	struct ledger *l = c->ledger;
-	struct buf document = BUF_INIT;
-	struct json_out j;
 	struct person person;
 	struct proposal p;
 	struct err e = {0};
 	int rc;
 
 	/* From the kernel's uid, at every request. */
-	person_of(l, c->uid, &person);
-	rc = decide(l, &person, m, &p, &e);
-	if (rc == 0) {
-		json_begin(&j, &document, 0);
-		json_open(&j, '{');
-		json_key(&j, "proposal");
-		put_proposal(l, &j, &p);
-		json_key(&j, "reviewer");
-		json_open(&j, '{');
-		json_field_text(&j, "user", person.user);
-		json_field_int(&j, "uid", person.uid);
-		json_field_bool(&j, "listed", person.row != NULL);
-		json_close(&j, '}');
-		json_close(&j, '}');
-		/* Only after the decision is in the turn's transaction: both
-		 * are on disk before either is answered. */
-		release_by_policy(
-		    conn_claiming(l, job_executor_role(l, p.action)));
+	person_of(c->ledger, c->uid, &person);
+	rc = decide(c->ledger, &person, m, &p, &e);
+	if (rc != 0) {
+		conn_fail(c, id, &e, rc == CS_E_UNAVAILABLE);
+		return;
 	}
+	answer_decided(c, id, &person, &p);
+}
+
+static void
+on_prepare(struct conn *c, uint32_t id, const void *message)
+{
+	struct person person;
+	struct span statement;
+	struct err e = {0};
+	int rc;
+
+	person_of(c->ledger, c->uid, &person);
+	rc = decide_prepare(c->ledger, &person, message, &statement, &e);
+	if (rc != 0) {
+		conn_fail(c, id, &e, rc == CS_E_UNAVAILABLE);
+		return;
+	}
+	conn_document(c, id, statement);
+}
+
+static void
+on_signed(struct conn *c, uint32_t id, const void *message)
+{
+	enum decision_action action = DECISION_ACTIONS;
+	struct person person;
+	struct proposal p;
+	struct err e = {0};
+	int rc;
+
+	person_of(c->ledger, c->uid, &person);
+	rc = decide_signed(c->ledger, &person, message, &p, &action, &e);
+	if (rc != 0) {
+		conn_fail(c, id, &e, rc == CS_E_UNAVAILABLE);
+		return;
+	}
+	answer_decided(c, id, &person, &p);
+}
+
+static void
+on_freeze(struct conn *c, uint32_t id, const void *message)
+{
+	struct buf document = BUF_INIT;
+	struct person person;
+	struct err e = {0};
+	int rc;
+
+	person_of(c->ledger, c->uid, &person);
+	rc = freezes_set(c->ledger, &person, message, &document, &e);
 	answer(c, id, rc, &document, &e);
 }
 
@@ -140,20 +204,16 @@ wait_for_receipt(
 /* Who may release is who may decide: the role is asked for again. */
 static int
 may_apply(struct ledger *l, const struct person *person, struct span id,
-    enum proto_role *executor, struct err *e)
+    struct change_set *cs, struct err *e)
 {
 	struct proposal p;
-	struct change_set cs;
 	const char *role = "";
 	int rc = proposal_load(&l->store, id, l->scratch, &p, e);
 
 	if (rc == 0) {
-		rc = proposal_check(&p, l->scratch, &cs, e);
+		rc = proposal_check(&p, l->scratch, cs, e);
 	}
-	if (rc == 0) {
-		*executor = job_executor_role(l, cs.action);
-	}
-	return rc != 0 ? rc : approval_may_decide(l, person, &cs, &role, e);
+	return rc != 0 ? rc : approval_may_decide(l, person, cs, &role, e);
 }
 
 /* Before a release: with no writer the job would lie there and expire. */
@@ -196,14 +256,14 @@ on_apply(struct conn *c, uint32_t id, const void *message)
 	const struct msg_apply *m = message;
 	struct ledger *l = c->ledger;
 	struct buf stored = BUF_INIT;
-	enum proto_role executor = ROLE_WRITER;
+	struct change_set cs = {0};
 	struct person person;
 	struct proposal p;
 	struct err e = {0};
 	int rc;
 
 	person_of(l, c->uid, &person);
-	rc = may_apply(l, &person, m->proposal_id, &executor, &e);
+	rc = may_apply(l, &person, m->proposal_id, &cs, &e);
 	if (rc == 0 && !m->dry_run) {
 		rc = reconcile_stored_answer(l, m->proposal_id, &stored, &e);
 	}
@@ -211,7 +271,10 @@ on_apply(struct conn *c, uint32_t id, const void *message)
 		answer(c, id, rc > 0 ? 0 : rc, &stored, &e);
 		return;
 	}
-	rc = check_writer(c, executor, &e);
+	rc = check_writer(c, job_executor_role(l, cs.action), &e);
+	if (rc == 0) {
+		rc = decide_apply(l, &person, &cs, &e);
+	}
 	if (rc == 0) {
 		rc = release_job(l, m->proposal_id, span_of(person.user),
 		    m->dry_run, &p, &e);
@@ -229,16 +292,16 @@ on_inspect(struct conn *c, uint32_t id, const void *message)
 {
 	const struct msg_inspect *m = message;
 	struct ledger *l = c->ledger;
-	enum proto_role executor = ROLE_WRITER;
+	struct change_set cs = {0};
 	struct person person;
 	struct proposal p;
 	struct err e = {0};
 	int rc;
 
 	person_of(l, c->uid, &person);
-	rc = may_apply(l, &person, m->proposal_id, &executor, &e);
+	rc = may_apply(l, &person, m->proposal_id, &cs, &e);
 	if (rc == 0) {
-		rc = check_writer(c, executor, &e);
+		rc = check_writer(c, job_executor_role(l, cs.action), &e);
 	}
 	if (rc == 0) {
 		rc = reconcile_inspect(
@@ -257,13 +320,13 @@ on_resolve(struct conn *c, uint32_t id, const void *message)
 	const struct msg_resolve *m = message;
 	struct ledger *l = c->ledger;
 	struct buf receipt = BUF_INIT;
-	enum proto_role executor = ROLE_WRITER;
+	struct change_set cs = {0};
 	struct person person;
 	struct err e = {0};
 	int rc;
 
 	person_of(l, c->uid, &person);
-	rc = may_apply(l, &person, m->proposal_id, &executor, &e);
+	rc = may_apply(l, &person, m->proposal_id, &cs, &e);
 	if (rc == 0) {
 		rc = reconcile_resolve(l, &person, m, &receipt, &e);
 	}
@@ -298,5 +361,8 @@ const struct dispatch_row dispatch_control[] = {
     {MSG_RESOLVE, on_resolve},
     {MSG_KEEP, on_keep},
     {MSG_SHADOW, on_shadow},
+    {MSG_PREPARE, on_prepare},
+    {MSG_SIGNED, on_signed},
+    {MSG_FREEZE, on_freeze},
     {0, NULL},
 };

@@ -218,6 +218,7 @@ put_decision_row(
 {
 	struct span signature = stmt_span(st, 1);
 	struct span statement = stmt_span(st, 0);
+	struct span ssh = stmt_span(st, 2);
 	bool valid = signature.len == SIGNATURE_LEN &&
 		     verify_dsse(sign_key_public(l->key), DSSE_TYPE_DECISION,
 			 statement, (const uint8_t *)signature.ptr) == 0;
@@ -229,6 +230,12 @@ put_decision_row(
 		json_field_raw(j, "statement", statement);
 	} else {
 		json_field_null(j, "statement");
+	}
+	if (ssh.len > 0) {
+		struct buf armored = BUF_INIT;
+		sshsig_armor(ssh, &armored);
+		json_field_span(j, "ssh_signature", buf_as_span(&armored));
+		buf_clear(&armored);
 	}
 	json_close(j, '}');
 	return 0;
@@ -256,7 +263,8 @@ static const struct part part_evidence = {"evidence",
     " AND kind = 'read_recorded' ORDER BY event_id",
     put_evidence_row};
 static const struct part part_decisions = {"decisions",
-    "SELECT statement, signature FROM decisions" OF_PROPOSAL
+    "SELECT statement, signature, ssh_signature FROM decisions"
+    " LEFT JOIN decision_signatures USING (decision_id)" OF_PROPOSAL
     " ORDER BY decision_id",
     put_decision_row};
 

@@ -45,6 +45,10 @@ group_commit_now(struct ledger *l)
 
 	if (rc != 0) {
 		log_err(LOG_LEVEL_ERR, "commit_failed", &e);
+		/* What was frozen or thawed in this turn was not. */
+		if (freezes_load(l, &e) != 0) {
+			log_err(LOG_LEVEL_ERR, "freezes_not_read", &e);
+		}
 	}
 	/* The order is the promise: first the disk, then the answers. */
 	for (c = TAILQ_FIRST(&l->conns); c != NULL; c = next) {

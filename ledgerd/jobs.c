@@ -28,14 +28,14 @@ engine_of(const struct ledger *l, const struct change_set *cs,
 int
 job_mint(struct ledger *l, const struct mint *mint, struct err *e)
 {
-	struct job_decision decisions[JOB_MAX_DECISIONS];
+	struct approvals approvals = {0};
 	struct job_input in = {.change_set = mint->cs,
 	    .contract_digest = span_of(l->contract->digest_text),
 	    .attempt = mint->attempt,
 	    .issued_us = event_next_time(&l->store),
 	    .dry_run = mint->dry_run,
 	    .settle = mint->settle,
-	    .decisions = decisions};
+	    .decisions = approvals.rows};
 	struct buf payload = BUF_INIT;
 	struct buf id = BUF_INIT;
 	uint8_t signature[SIGNATURE_LEN];
@@ -48,8 +48,8 @@ job_mint(struct ledger *l, const struct mint *mint, struct err *e)
 	 * back, so expired approvals must not keep an outcome unknown. To ask
 	 * an application again may write. */
 	if (rc == 0 && !looks) {
-		rc = approval_collect(
-		    l, mint->cs, decisions, &in.decision_count, e);
+		rc = approval_collect(l, mint->cs, &approvals, e);
+		in.decision_count = approvals.count;
 	}
 	if (rc != 0) {
 		return rc;

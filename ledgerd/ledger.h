@@ -11,6 +11,8 @@
 #include "common/base/arena.h"
 #include "common/contract/contract.h"
 #include "common/crypto/sign.h"
+#include "common/crypto/signers.h"
+#include "ledgerd/freezes.h"
 #include "ledgerd/store/store.h"
 #include "proto/messages.h"
 
@@ -22,6 +24,12 @@ TAILQ_HEAD(conn_list, conn);
 struct reviewer {
 	const struct contract_reviewer *row;
 	int64_t uid; /* -1: no such user here */
+};
+
+/* An account whose name is a person's in the file of allowed signers. */
+struct signer_account {
+	char user[64];
+	int64_t uid;
 };
 
 /* One per process. Everything runs in one loop without threads, so nothing
@@ -37,6 +45,10 @@ struct ledger {
 	int64_t owner_uid;
 	struct reviewer *reviewers;
 	size_t reviewer_count;
+	struct signers *signers; /* NULL: the contract names no file */
+	struct signer_account *signer_accounts;
+	size_t signer_account_count;
+	struct freezes freezes;
 	/* Trusted tenant and principal, when start-up knows them; else NULL. */
 	const char *tenant;
 	const char *principal;

@@ -64,6 +64,29 @@ parse_options(int argc, char **argv, struct options *o, struct err *e)
 		   : err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
 }
 
+/* Accounts of this machine that are people in the file of allowed signers. Who
+ * is added later is listed in the contract with a uid, or known after a
+ * restart. */
+static void
+resolve_signers(struct ledger *l)
+{
+	if (l->signers == NULL) {
+		return;
+	}
+	l->signer_accounts =
+	    xcalloc(l->signers->count, sizeof(*l->signer_accounts));
+	for (size_t i = 0; i < l->signers->count; i++) {
+		struct signer_account *a =
+		    &l->signer_accounts[l->signer_account_count];
+		a->uid = people_uid(l->signers->list[i].person);
+		if (a->uid >= 0) {
+			(void)snprintf(a->user, sizeof(a->user), "%s",
+			    l->signers->list[i].person);
+			l->signer_account_count++;
+		}
+	}
+}
+
 /* Names become uids now: afterwards there is no NSS to ask. */
 static void
 resolve_people(struct ledger *l)
@@ -72,6 +95,7 @@ resolve_people(struct ledger *l)
 	if (!people_name(geteuid(), l->owner)) {
 		(void)snprintf(l->owner, sizeof(l->owner), "uid-%u", geteuid());
 	}
+	resolve_signers(l);
 	l->reviewer_count = l->contract->reviewer_count;
 	l->reviewers = xcalloc(l->reviewer_count, sizeof(*l->reviewers));
 	for (size_t i = 0; i < l->reviewer_count; i++) {
@@ -142,6 +166,9 @@ open_ledger(struct ledger *l, const struct options *o, struct err *e)
 	if (rc == 0) {
 		evidence_prepare_filters(l);
 		rc = record_contract(l, e);
+	}
+	if (rc == 0) {
+		rc = freezes_load(l, e);
 	}
 	if (rc == 0) {
 		rc = release_recover(l, e);
@@ -222,7 +249,8 @@ confine(struct ledger *l, struct startup *s, const char *store, struct err *e)
 {
 	char folder[PATH_MAX];
 	char keys[PATH_MAX] = "";
-	struct path_rule rules[] = {{folder, PATH_RW}, {keys, PATH_RO}};
+	char signers[PATH_MAX] = "";
+	struct path_rule rules[3] = {{folder, PATH_RW}};
 	struct confine c = {.paths = rules, .path_count = 1};
 
 	(void)snprintf(
@@ -232,7 +260,13 @@ confine(struct ledger *l, struct startup *s, const char *store, struct err *e)
 
 		(void)snprintf(
 		    keys, sizeof(keys), "%.*s", SPAN_ARGS(path_folder(path)));
-		c.path_count = 2;
+		rules[c.path_count++] = (struct path_rule){keys, PATH_RO};
+	}
+	/* The folder: the file is replaced by another when it changes. */
+	if (l->signers != NULL) {
+		(void)snprintf(signers, sizeof(signers), "%.*s",
+		    SPAN_ARGS(path_folder(l->signers->path)));
+		rules[c.path_count++] = (struct path_rule){signers, PATH_RO};
 	}
 	return startup_confine(s, &c, e);
 }
@@ -272,6 +306,13 @@ set_up(
 		return rc;
 	}
 	crypto_init();
+	if (contract->allowed_signers != NULL) {
+		l->signers = xcalloc(1, sizeof(*l->signers));
+		if ((rc = signers_open(
+			 contract->allowed_signers, l->signers, e)) != 0) {
+			return rc;
+		}
+	}
 	resolve_people(l);
 	event_set_log_callback(on_library_says);
 	l->base = event_base_new();
@@ -332,5 +373,10 @@ main(int argc, char **argv)
 	store_close(&l.store);
 	verifier_free(&l.verifier);
 	sign_key_free(&l.key);
+	if (l.signers != NULL) {
+		signers_clear(l.signers);
+		free(l.signers);
+	}
+	free(l.signer_accounts);
 	return CS_EXIT_OK;
 }

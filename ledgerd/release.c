@@ -5,10 +5,12 @@
 #include "common/base/xalloc.h"
 #include "ledgerd/decide.h"
 #include "ledgerd/documents.h"
+#include "ledgerd/freezes.h"
 #include "ledgerd/group_commit.h"
 #include "ledgerd/jobs.h"
 #include "ledgerd/metrics.h"
 #include "ledgerd/reconcile.h"
+#include "ledgerd/revoke.h"
 #include "ledgerd/store/events.h"
 
 /*
@@ -24,7 +26,8 @@ check_releasable(
 	int rc = proposal_check(p, l->scratch, cs, e);
 
 	if (rc != 0 || (rc = proposal_check_state(&l->store, p, e)) != 0 ||
-	    (rc = mode_gate(cs, "applied", e)) != 0) {
+	    (rc = mode_gate(cs, "applied", e)) != 0 ||
+	    (rc = freezes_check(l, cs, e)) != 0) {
 		return rc;
 	}
 	if (!state_next(p->state, EVENT_RELEASE, &to)) {
@@ -161,9 +164,8 @@ release_job(struct ledger *l, struct span proposal_id,
 	return rc;
 }
 
-/* Back to approved: this job never reached a writer. */
-static int
-withdraw(struct ledger *l, const struct job_row *job, struct err *e)
+int
+release_withdraw(struct ledger *l, const struct job_row *job, struct err *e)
 {
 	struct proposal p;
 	int rc = stmt_change(&l->store, STMT_JOB_MOVE, e, "iss", job->seq,
@@ -192,6 +194,7 @@ next_job(
     struct ledger *l, enum proto_role role, struct job_row *job, struct err *e)
 {
 	struct store *s = &l->store;
+	struct span tenant = {"", 0};
 	int64_t seq = 0;
 
 	for (;;) {
@@ -200,6 +203,7 @@ next_job(
 			sqlite3_stmt *st = s->stmts[STMT_JOB_NEXT];
 			job_from_row(l, st, job);
 			job->action = arena_span(l->scratch, stmt_span(st, 8));
+			tenant = arena_span(l->scratch, stmt_span(st, 9));
 			seq = job->seq;
 		}
 		stmt_done(s, STMT_JOB_NEXT);
@@ -207,13 +211,14 @@ next_job(
 			return rc == SQLITE_DONE ? CS_E_NOT_FOUND
 						 : CS_E_UNAVAILABLE;
 		}
-		if (job_executor_role(l, job->action) != role) {
+		if (job_executor_role(l, job->action) != role ||
+		    (!job->settle && freezes_cover(l, tenant, job->action))) {
 			continue;
 		}
 		if (job->expires_us > clock_now_us()) {
 			return 0;
 		}
-		rc = withdraw(l, job, e);
+		rc = release_withdraw(l, job, e);
 		if (rc != 0) {
 			return rc;
 		}
@@ -421,6 +426,9 @@ apply_receipt(struct ledger *l, const struct job_row *job,
 	if (rc == 0) {
 		rc =
 		    release_record_receipt(l, &p, r, event_of(job, r), text, e);
+	}
+	if (rc == 0 && to == STATE_FAILED) {
+		rc = revoke_finish(l, &p, e);
 	}
 	/* One look-up follows by itself, where there is something to look
 	 * up. If that could not settle it either,
@@ -679,7 +687,7 @@ release_recover(struct ledger *l, struct err *e)
 	if (rc == 0) {
 		rc = recover_jobs(l, STMT_JOBS_LEASED, lose_job, e);
 	}
-	return rc != 0 ? rc : recover_jobs(l, STMT_JOBS_UNSENT, withdraw, e);
+	return rc != 0 ? rc : recover_jobs(l, STMT_JOBS_UNSENT, release_withdraw, e);
 }
 
 void

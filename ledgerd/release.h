@@ -7,6 +7,7 @@
 #define CS_LEDGERD_RELEASE_H
 
 #include "ledgerd/conn.h"
+#include "ledgerd/jobs.h"
 #include "ledgerd/store/proposals.h"
 #include "proto/receipt.h"
 
@@ -72,5 +73,9 @@ int release_recover(struct ledger *l, struct err *e);
  * every connection. Held like all replies. */
 void release_answer(
     struct ledger *l, struct span proposal_id, struct span document);
+
+/* Back to approved: a released job that no writer has taken yet. */
+int release_withdraw(
+    struct ledger *l, const struct job_row *job, struct err *e);
 
 #endif

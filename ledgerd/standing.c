@@ -37,12 +37,11 @@ static bool
 is_expired(
     struct ledger *l, const struct proposal *p, const struct change_set *cs)
 {
-	struct job_decision decisions[JOB_MAX_DECISIONS];
+	struct approvals approvals;
 	struct err e = {0};
-	size_t count = 0;
 
 	return p->state == STATE_APPROVED &&
-	       approval_collect(l, cs, decisions, &count, &e) != 0 &&
+	       approval_collect(l, cs, &approvals, &e) != 0 &&
 	       strcmp(err_reason(&e), "APPROVAL_EXPIRED") == 0;
 }
 

@@ -9,7 +9,7 @@
 
 #define PROTO_MAGIC 0x43534931U /* "CSI1" */
 #define PROTO_MAJOR 2
-#define PROTO_MINOR 2
+#define PROTO_MINOR 3
 
 /* Bits, so that msg.def can name several senders. */
 enum proto_role {

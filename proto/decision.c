@@ -76,14 +76,14 @@ decision_parse(
 	out->issued_us = take_time(&m, "issued_at");
 	out->expires_us = take_time(&m, "expires_at");
 	members_end(&m);
-	/*
-	 * Anything but "approve" is read as a rejection, and then refused
-	 * unless it says "reject": a new word can never count as an approval.
-	 */
-	out->action =
-	    span_is(action, "approve") ? DECISION_APPROVE : DECISION_REJECT;
-	if (members_bad(&m) != NULL ||
-	    !span_is(action, decision_name(out->action))) {
+	/* A word that is not known is refused, and counts as nothing. */
+	out->action = DECISION_ACTIONS;
+	for (unsigned i = 0; i < DECISION_ACTIONS; i++) {
+		if (span_is(action, decision_name((enum decision_action)i))) {
+			out->action = (enum decision_action)i;
+		}
+	}
+	if (members_bad(&m) != NULL || out->action == DECISION_ACTIONS) {
 		return err_set(e, CS_E_INVALID, "DECISION_INVALID",
 		    "the decision is not a %s document", SCHEMA);
 	}

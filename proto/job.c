@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/xalloc.h"
+#include "common/crypto/sshsig.h"
 #include "proto/members.h"
 
 #define SCHEMA    "countersign.job.v1"
@@ -140,6 +141,19 @@ job_build_writeback(const struct job_input *in, struct json_out *j)
 	buf_clear(&id);
 }
 
+static void
+put_base64(struct json_out *j, const char *key, const void *bytes, size_t len)
+{
+	size_t size =
+	    sodium_base64_encoded_len(len, sodium_base64_VARIANT_ORIGINAL);
+	char *text = xcalloc(size, 1);
+
+	(void)sodium_bin2base64(
+	    text, size, bytes, len, sodium_base64_VARIANT_ORIGINAL);
+	json_field_text(j, key, text);
+	free(text);
+}
+
 /* Statements go in as the bytes that were signed: written again, they might
  * not verify. */
 static void
@@ -154,6 +168,13 @@ put_decisions(struct json_out *j, const struct job_input *in)
 		json_open(j, '{');
 		json_field_raw(j, "statement", in->decisions[i].statement);
 		json_field_text(j, "signature", hex);
+		if (in->decisions[i].ssh_signature.len > 0) {
+			put_base64(j, "ssh_signature",
+			    in->decisions[i].ssh_signature.ptr,
+			    in->decisions[i].ssh_signature.len);
+		} else {
+			json_field_null(j, "ssh_signature");
+		}
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -248,6 +269,22 @@ take_writeback(struct members *m, struct job *out)
 	members_end(m);
 }
 
+static void
+take_ssh_signature(struct members *m, struct job_decision *out)
+{
+	struct span text = take_text_or_null(m, "ssh_signature");
+	unsigned char *bytes = arena_alloc(m->doc->arena, text.len + 1);
+	size_t len = 0;
+
+	if (text.len > 2 * SSHSIG_MAX ||
+	    sodium_base642bin(bytes, text.len + 1, text.ptr, text.len, NULL,
+		&len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
+		m->doc->bad = "ssh_signature";
+		return;
+	}
+	out->ssh_signature = (struct span){(const char *)bytes, len};
+}
+
 /* More than the cap is refused, not cut: all that was signed counts. */
 static void
 take_decisions(struct members *m, struct job *out)
@@ -273,6 +310,7 @@ take_decisions(struct members *m, struct job *out)
 			out->decisions[i].signature, SIGNATURE_LEN) != 0) {
 			m->doc->bad = "signature";
 		}
+		take_ssh_signature(&sub, &out->decisions[i]);
 		members_end(&sub);
 		node = json->nodes[node].next;
 	}
@@ -336,19 +374,6 @@ job_check_derivation(const struct job *job, const struct change_set *cs,
 		    : err_set(e, CS_E_INTEGRITY, "JOB_MISMATCH",
 			  "the job is not what follows from the approved "
 			  "change set");
-}
-
-static void
-put_base64(struct json_out *j, const char *key, const void *bytes, size_t len)
-{
-	size_t size =
-	    sodium_base64_encoded_len(len, sodium_base64_VARIANT_ORIGINAL);
-	char *text = xcalloc(size, 1);
-
-	(void)sodium_bin2base64(
-	    text, size, bytes, len, sodium_base64_VARIANT_ORIGINAL);
-	json_field_text(j, key, text);
-	free(text);
 }
 
 void

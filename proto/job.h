@@ -15,6 +15,7 @@
 struct job_decision {
 	struct span statement; /* raw bytes, the signed ones */
 	uint8_t signature[SIGNATURE_LEN];
+	struct span ssh_signature; /* the reviewer's own; empty: none */
 };
 
 struct job {

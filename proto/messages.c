@@ -4,6 +4,7 @@
 #include "common/base/err.h"
 #include "common/base/str.h"
 #include "common/base/xalloc.h"
+#include "common/crypto/sshsig.h"
 #include "proto/codec.h"
 
 /* One macro for each kind of field: type, cap, place in the struct, and the
@@ -150,6 +151,16 @@ TABLE(keep, msg_keep, ENUM(msg_keep, action, KEEPINGS),
 TABLE(shadow, msg_shadow, TEXT(msg_shadow, proposal_id, MSG_ID_MAX),
     TEXT(msg_shadow, patch, 8192), TEXT(msg_shadow, notes, 4096));
 
+TABLE(signed_decision, msg_signed, BYTES(msg_signed, statement, 16384),
+    BYTES(msg_signed, ssh_signature, SSHSIG_MAX));
+
+TABLE(freeze, msg_freeze, ENUM(msg_freeze, scope, FREEZE_SCOPES),
+    TEXT(msg_freeze, name, MSG_NAME_MAX), BOOLEAN(msg_freeze, frozen),
+    TEXT(msg_freeze, reason, 4096));
+
+TABLE(stop, msg_stop, TEXT(msg_stop, job_id, MSG_ID_MAX),
+    TEXT(msg_stop, reason, 64));
+
 /* For messages that say everything with their type. */
 static const struct field_table empty_table = {NULL, 0, 0};
 
@@ -186,6 +197,10 @@ static const struct {
     {MSG_RESOLVE, &resolve_table},
     {MSG_KEEP, &keep_table},
     {MSG_SHADOW, &shadow_table},
+    {MSG_PREPARE, &decide_table},
+    {MSG_SIGNED, &signed_decision_table},
+    {MSG_FREEZE, &freeze_table},
+    {MSG_STOP, &stop_table},
 };
 
 static const struct field_table *
@@ -272,7 +287,9 @@ provenance_name(enum provenance p)
 const char *
 decision_name(enum decision_action action)
 {
-	return action == DECISION_APPROVE ? "approve" : "reject";
+	static const char *const names[] = {"approve", "reject", "apply"};
+
+	return action < DECISION_ACTIONS ? names[action] : "unknown";
 }
 
 const char *

@@ -132,6 +132,12 @@ struct msg_status {
 	struct span token;
 };
 
+/* STOP: this job was revoked or frozen after it was handed out. */
+struct msg_stop {
+	struct span job_id;
+	struct span reason; /* APPROVAL_REVOKED, FROZEN */
+};
+
 /* Where a proposal stands. */
 struct msg_stated {
 	struct span proposal_id;

@@ -49,6 +49,7 @@ enum show_kind {
 	SHOW_HEALTH,
 	SHOW_METRICS, /* OpenMetrics text */
 	SHOW_STATS,
+	SHOW_FREEZES,
 	SHOW_KINDS
 };
 
@@ -60,6 +61,7 @@ struct msg_show {
 enum decision_action {
 	DECISION_APPROVE,
 	DECISION_REJECT,
+	DECISION_APPLY, /* by somebody who has not approved */
 	DECISION_ACTIONS
 };
 
@@ -70,6 +72,28 @@ struct msg_decide {
 	struct span proposal_hash; /* what the reviewer saw */
 	uint32_t proposal_version;
 	uint32_t action; /* enum decision_action */
+	struct span reason;
+};
+
+/* A decision that the reviewer signed: the statement that PREPARE answered with,
+ * unchanged, and OpenSSH's signature over it in binary form. */
+struct msg_signed {
+	struct span statement;
+	struct span ssh_signature;
+};
+
+enum freeze_scope {
+	FREEZE_ALL,
+	FREEZE_TENANT,
+	FREEZE_CAPABILITY,
+	FREEZE_SCOPES
+};
+
+/* Stop, or allow again, whatever the scope covers. */
+struct msg_freeze {
+	uint32_t scope;   /* enum freeze_scope */
+	struct span name; /* tenant or capability; empty for all */
+	bool frozen;
 	struct span reason;
 };
 

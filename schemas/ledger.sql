@@ -100,6 +100,17 @@ CREATE TABLE IF NOT EXISTS decisions (
 );
 CREATE INDEX IF NOT EXISTS decisions_by_proposal ON decisions (proposal_id);
 
+-- The reviewer's own signature (OpenSSH's, binary) over a decision's statement.
+CREATE TABLE IF NOT EXISTS decision_signatures (
+	decision_id INTEGER PRIMARY KEY REFERENCES decisions (decision_id),
+	ssh_signature BLOB NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS signatures_go_with_decisions
+AFTER DELETE ON decisions
+BEGIN
+	DELETE FROM decision_signatures WHERE decision_id = OLD.decision_id;
+END;
+
 -- One row per release of a proposal to a writer.
 CREATE TABLE IF NOT EXISTS jobs (
 	seq INTEGER PRIMARY KEY,

@@ -352,20 +352,43 @@ change_row(struct attempt *t, struct err *e)
 	return 0;
 }
 
+static const char *
+stop_words(const char *reason)
+{
+	return strcmp(reason, "APPROVAL_REVOKED") == 0
+		   ? "the approval was taken back"
+	       : strcmp(reason, "FROZEN") == 0 ? "writes were frozen"
+					       : "the ledger went away";
+}
+
 /* The last moment at which it can still be taken back: the lease, and a ledger
  * that goes on counting on this attempt. */
 static int
 check_before_commit(struct attempt *t, struct err *e)
 {
+	const char *reason;
+
 	if (t->job->job.expires_us <= clock_now_us()) {
 		(void)err_set(e, CS_E_STATE, "JOB_EXPIRED",
 		    "the lease ran out before COMMIT; it was rolled back");
 		return fail(t, CS_E_STATE, e, true);
 	}
-	if (t->job->fence != NULL && !ledger_is_there(t->job->fence)) {
-		(void)err_set(e, CS_E_STATE, "LEDGER_GONE",
-		    "the ledger went away before COMMIT; it was rolled back");
+	if (t->job->signers != NULL && !signers_are_current(t->job->signers)) {
+		(void)err_set(e, CS_E_STATE, "SIGNERS_CHANGED",
+		    "the file of allowed signers changed before COMMIT; it was "
+		    "rolled back. Apply it again");
 		return fail(t, CS_E_STATE, e, true);
+	}
+	reason = t->job->fence == NULL
+		     ? NULL
+		     : ledger_stop_reason(
+			   t->job->fence, t->job->job.job_id, t->arena);
+	if (reason != NULL) {
+		(void)err_set(e, CS_E_STATE, reason,
+		    "%s before COMMIT; it was rolled back",
+		    stop_words(reason));
+		return fail(
+		    t, CS_E_STATE, e, strcmp(reason, "APPROVAL_REVOKED") != 0);
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/contract/rules.h"
+#include "writerd/approval_check.h"
 
 /* A job that was issued later than this from now was not issued by a ledger
  * whose clock can be trusted with an expiry. */
@@ -189,84 +190,6 @@ check_after(const struct change_set *cs, struct err *e)
 	return 0;
 }
 
-/* Is this person, by our own contract, someone whose approval counts? */
-static bool
-reviewer_counts(const struct contract *c, const struct decision *d,
-    const char *required_role)
-{
-	if (!c->has_reviewers) {
-		return true;
-	}
-	for (size_t i = 0; i < c->reviewer_count; i++) {
-		const struct contract_reviewer *r = &c->reviewers[i];
-		if (!span_is(d->user, r->user) ||
-		    (r->uid >= 0 && r->uid != d->uid)) {
-			continue;
-		}
-		for (size_t k = 0; k < r->role_count; k++) {
-			if (required_role != NULL &&
-			    strcmp(r->roles[k], required_role) == 0) {
-				return true;
-			}
-		}
-		return required_role == NULL;
-	}
-	return false;
-}
-
-static int
-check_approval(const struct job_authority *authority,
-    const struct checked_job *j, const struct job_decision *row,
-    struct arena *a, struct err *e)
-{
-	const struct change_set *cs = &j->cs;
-	struct decision d;
-
-	if (verify_dsse(authority->ledger_key, DSSE_TYPE_DECISION,
-		row->statement, row->signature) != 0 ||
-	    decision_parse(row->statement, a, &d, e) != 0 ||
-	    d.action != DECISION_APPROVE ||
-	    !span_equal(d.proposal_id, cs->proposal_id) ||
-	    !span_equal(d.proposal_hash, cs->hash) ||
-	    d.proposal_version != cs->proposal_version ||
-	    !span_is(d.contract_digest, authority->contract->digest_text)) {
-		return refuse(e, "APPROVAL_NOT_VERIFIED",
-		    "an approval is not about exactly this proposal under "
-		    "this contract");
-	}
-	if (span_equal(d.user, cs->principal) ||
-	    !reviewer_counts(authority->contract, &d, j->cap->required_role)) {
-		return refuse(e, "APPROVAL_NOT_VERIFIED",
-		    "an approval is by somebody whose approval does not count");
-	}
-	if (d.expires_us <= authority->now_us) {
-		return err_set(e, CS_E_STATE, "APPROVAL_EXPIRED",
-		    "the approval has expired");
-	}
-	return 0;
-}
-
-static int
-check_approvals(const struct job_authority *authority,
-    const struct checked_job *j, struct arena *a, struct err *e)
-{
-	if (j->job.settle && !authority->is_handler) {
-		/* It only looks a receipt up; it writes nothing. */
-		return 0;
-	}
-	if (j->job.decision_count == 0) {
-		return refuse(e, "APPROVAL_MISSING", "there is no approval");
-	}
-	for (size_t i = 0; i < j->job.decision_count; i++) {
-		int rc =
-		    check_approval(authority, j, &j->job.decisions[i], a, e);
-		if (rc != 0) {
-			return rc;
-		}
-	}
-	return 0;
-}
-
 /* Everything that the contract says about this change. */
 static int
 check_review(const struct job_authority *authority, const struct checked_job *j,
@@ -290,7 +213,12 @@ job_check(const struct job_authority *authority, const struct msg_job *m,
 {
 	int rc;
 
-	*out = (struct checked_job){0};
+	*out = (struct checked_job){.signers = authority->signers};
+	/* A list that cannot be read has nobody on it. */
+	if (authority->signers != NULL &&
+	    (rc = signers_refresh(authority->signers, e)) != 0) {
+		return rc;
+	}
 	if (verify_dsse(authority->ledger_key, DSSE_TYPE_JOB, m->payload,
 		m->signature) != 0) {
 		return refuse(e, "JOB_SIGNATURE_INVALID",
@@ -314,7 +242,7 @@ job_check(const struct job_authority *authority, const struct msg_job *m,
 		    "the contract has no such capability");
 	}
 	rc = check_review(authority, out, e);
-	return rc != 0 ? rc : check_approvals(authority, out, a, e);
+	return rc != 0 ? rc : approval_check(authority, out, a, e);
 }
 
 void

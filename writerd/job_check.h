@@ -7,6 +7,7 @@
 #ifndef CS_WRITERD_JOB_CHECK_H
 #define CS_WRITERD_JOB_CHECK_H
 
+#include "common/crypto/signers.h"
 #include "proto/job.h"
 #include "proto/receipt.h"
 
@@ -19,6 +20,7 @@ struct job_authority {
 	const struct contract *contract;
 	const uint8_t *ledger_key; /* PUBLIC_KEY_LEN bytes */
 	int64_t now_us;
+	struct signers *signers; /* reviewers' keys; NULL: the contract has none */
 	/* Takes what applications execute, and only that; otherwise what is
 	 * applied by SQL. */
 	bool is_handler;
@@ -30,8 +32,11 @@ struct checked_job {
 	struct change_set cs;
 	const struct contract_capability *cap;
 	/* Set by the caller: the ledger that must still be there when COMMIT
-	 * is sent, because it counts on this attempt. NULL: none must. */
-	const struct ledger_link *fence;
+	 * is sent, because it counts on this attempt and may take it back.
+	 * NULL: none must. */
+	struct ledger_link *fence;
+	/* Whose keys were looked at; NULL: nobody's. */
+	struct signers *signers;
 };
 
 /*
@@ -40,7 +45,7 @@ struct checked_job {
  * PROPOSAL_HASH_MISMATCH, CHANGE_SET_INVALID, JOB_MISMATCH, MODE_NOT_REVIEW,
  * TARGET_NOT_REVIEWED, ROW_NOT_REVIEWED, TENANT_GUARD_MISMATCH,
  * CONFLICT_GUARD_MISMATCH, the PATCH_ codes of the rules, and for jobs that
- * write APPROVAL_NOT_VERIFIED, APPROVAL_EXPIRED, APPROVAL_MISSING.
+ * write those of approval_check.
  */
 int job_check(const struct job_authority *authority, const struct msg_job *m,
     struct arena *a, struct checked_job *out, struct err *e);

@@ -109,6 +109,10 @@ read_reply_to(struct ledger_link *l, const struct awaited *reply,
 			size_t len = FRAME_HEADER_LEN + out->len;
 			out->payload = arena_span(a, out->payload);
 			buf_consume(&l->in, len);
+			/* Unasked, and about a job that is over by now. */
+			if (out->type == MSG_STOP) {
+				continue;
+			}
 			break;
 		}
 		if (rc != 0) {
@@ -307,12 +311,48 @@ ledger_observed(struct ledger_link *l, const struct msg_observed *m,
 	return rc;
 }
 
-bool
-ledger_is_there(const struct ledger_link *l)
+static const char *
+stop_reason_of(const struct frame *f, struct span job_id, struct arena *a)
+{
+	static const char *const known[] = {"APPROVAL_REVOKED", "FROZEN"};
+	struct msg_stop m;
+
+	if (f->type != MSG_STOP || msg_decode(MSG_STOP, f->payload, &m, a) != 0) {
+		return "LEDGER_GONE";
+	}
+	/* About a job that is over: it came too late. */
+	if (!span_equal(m.job_id, job_id)) {
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (span_is(m.reason, known[i])) {
+			return known[i];
+		}
+	}
+	return known[0];
+}
+
+const char *
+ledger_stop_reason(struct ledger_link *l, struct span job_id, struct arena *a)
 {
 	struct pollfd p = {.fd = l->fd, .events = POLLIN | POLLRDHUP};
+	const char *reason = NULL;
+	struct err ignored = {0};
+	struct frame f;
 
-	return poll(&p, 1, 0) == 0;
+	while (reason == NULL && poll(&p, 1, 0) != 0) {
+		reason = read_more(l, &ignored) != 0 ? "LEDGER_GONE" : NULL;
+	}
+	while (reason == NULL && l->in.len > 0) {
+		if (frame_take(buf_as_span(&l->in), msg_role_cap(ROLE_LEDGER),
+			&f) != 1) {
+			return "LEDGER_GONE";
+		}
+		f.payload = arena_span(a, f.payload);
+		reason = stop_reason_of(&f, job_id, a);
+		buf_consume(&l->in, FRAME_HEADER_LEN + f.len);
+	}
+	return reason;
 }
 
 void

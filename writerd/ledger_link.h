@@ -59,9 +59,13 @@ int ledger_applying(struct ledger_link *l, const struct msg_applying *m,
 int ledger_observed(struct ledger_link *l, const struct msg_observed *m,
     struct arena *a, struct err *e);
 
-/* Is the other end still there? It says nothing by itself, so anything that
- * comes is its end. */
-bool ledger_is_there(const struct ledger_link *l);
+/*
+ * May this job still be committed, as far as the ledger is concerned? NULL, or
+ * the reason why not: APPROVAL_REVOKED or FROZEN when it said so, LEDGER_GONE
+ * when it went away. Does not wait: the ledger says nothing else by itself.
+ */
+const char *ledger_stop_reason(
+    struct ledger_link *l, struct span job_id, struct arena *a);
 
 void ledger_link_clear(struct ledger_link *l);
 

@@ -174,6 +174,7 @@ struct writer {
 	struct ledger_link link;
 	struct work work;
 	char *runner_id;
+	struct signers signers; /* reviewers' keys, if the contract has any */
 };
 
 static int
@@ -190,6 +191,13 @@ set_up(struct writer *w, int argc, char **argv, struct arena *a, struct err *e)
 	    (!w->options.check && (rc = public_key_load(w->options.key,
 				       w->ledger_key, e)) != 0)) {
 		return rc;
+	}
+	if (w->contract->allowed_signers != NULL) {
+		w->work.authority.signers = &w->signers;
+		if ((rc = signers_open(w->contract->allowed_signers,
+			 &w->signers, e)) != 0) {
+			return rc;
+		}
 	}
 	w->runner_id = startup_env_dup(&w->startup, "SYNAPSOR_RUNNER_ID");
 	sources_init(&w->sources, w->contract);
@@ -230,7 +238,9 @@ main(int argc, char **argv)
 		return startup_fail(&w.startup, &e);
 	}
 	w.work = (struct work){
-	    .authority = {.contract = w.contract, .ledger_key = w.ledger_key},
+	    .authority = {.contract = w.contract,
+		.ledger_key = w.ledger_key,
+		.signers = w.work.authority.signers},
 	    .sources = &w.sources,
 	    .link = &w.link,
 	    .runner_id = w.runner_id != NULL ? w.runner_id : "local_runner"};
@@ -247,6 +257,7 @@ main(int argc, char **argv)
 		sources_clear(&w.sources);
 	}
 	contract_free(&w.contract);
+	signers_clear(&w.signers);
 	free(w.runner_id);
 	arena_free(&a);
 	startup_clear(&w.startup);

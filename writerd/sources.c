@@ -151,7 +151,7 @@ sources_confine(const struct sources *s, struct arena *a, struct confine *out,
 	struct opening o = {.arena = a,
 	    .confine = out,
 	    .paths = arena_array(
-		a, (s->credential_count + 1) * PG_URL_FILES, sizeof(*o.paths)),
+		a, (s->credential_count + 1) * PG_URL_FILES + 1, sizeof(*o.paths)),
 	    .ports = arena_array(a, s->credential_count + 1, sizeof(*o.ports))};
 
 	(void)e;
@@ -161,6 +161,12 @@ sources_confine(const struct sources *s, struct arena *a, struct confine *out,
 			(void)secret_with(
 			    s->credentials[i].value, open_for_url, &o);
 		}
+	}
+	/* The folder: the file is replaced by another when it changes. */
+	if (s->contract->allowed_signers != NULL) {
+		struct span folder = path_folder(s->contract->allowed_signers);
+		o.paths[out->path_count++] = (struct path_rule){
+		    arena_strndup(a, folder.ptr, folder.len), PATH_RO};
 	}
 	return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "cli/control_client.h"
 #include "cli/ledger/commands.h"
+#include "cli/ledger/reviewer_key.h"
 #include "cli/ledger/job_file.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
@@ -212,6 +213,37 @@ say_what_changed(struct err *e)
 		 : ". Source database changed: no");
 }
 
+/* Where somebody else than the approvers has to apply, and signatures are
+ * asked for, that is signed first. */
+static int
+sign_apply(
+    struct control *c, const struct args *a, struct msg_apply *m, struct err *e)
+{
+	struct view shown = {0};
+	struct span answer;
+	const char *id =
+	    arena_strndup(c->arena, m->proposal_id.ptr, m->proposal_id.len);
+	uint32_t p;
+	int rc = control_show(c, SHOW_PROPOSAL, id, &answer, e);
+
+	if (rc == 0) {
+		rc = view_open(&shown, answer, c->arena, e);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	p = json_get(&shown.doc, 0, "proposal");
+	m->proposal_id =
+	    json_get_string(&shown.doc, p, "proposal_id", c->arena);
+	return reviewer_decide(c, &shown,
+	    &(struct msg_decide){.action = DECISION_APPLY,
+		.proposal_id = m->proposal_id,
+		.proposal_hash = json_get_string(
+		    &shown.doc, p, "proposal_hash", c->arena),
+		.proposal_version = 1},
+	    reviewer_key(a), &answer, e);
+}
+
 /* One proposal to its end, and the exit code of that. */
 static int
 have_applied(
@@ -222,6 +254,14 @@ have_applied(
 	const char *status;
 	int rc = control_ask_writer(c, MSG_APPLY, m, &answer, e);
 
+	if (rc != 0 && strcmp(err_reason(e), "SIGNATURE_REQUIRED") == 0 &&
+	    reviewer_key(a) != NULL) {
+		*e = (struct err){0};
+		rc = sign_apply(c, a, m, e);
+		if (rc == 0) {
+			rc = control_ask_writer(c, MSG_APPLY, m, &answer, e);
+		}
+	}
 	if (rc == 0) {
 		rc = view_open(&v, answer, c->arena, e);
 	}

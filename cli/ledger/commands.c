@@ -21,6 +21,12 @@
 		"limit", ARGS_VALUE, "at most this many (20, up to 200)"      \
 	}
 
+/* A key of the reviewer's own, where the contract asks for signatures. */
+#define ARG_KEY                                                              \
+	{                                                                    \
+		"key", ARGS_VALUE, "sign with this SSH key (or .pub: agent)" \
+	}
+
 static const struct args_spec list_spec[] = {PROPOSAL_FILTERS, ARG_STORE,
     ARG_CONFIG, ARG_JSON, {"details", ARGS_FLAG, "everything about each"},
     {"debug", ARGS_FLAG, "the same as --details"}, ARG_HELP, ARG_END};
@@ -38,7 +44,7 @@ static const struct args_spec show_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
 
 static const struct args_spec decide_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"reason", ARGS_VALUE, "why (required to reject)"},
-    {"yes", ARGS_FLAG, "do not ask"},
+    {"yes", ARGS_FLAG, "do not ask"}, ARG_KEY,
     {"actor", ARGS_VALUE,
 	"accepted if it is your own user name; it cannot be another"},
     ARG_HELP, ARG_END};
@@ -61,8 +67,15 @@ static const struct args_spec apply_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"all-approved", ARGS_FLAG, "every approved proposal, oldest first"},
     {"max", ARGS_VALUE, "at most so many of them (1 to 200)"},
     {"dry-run", ARGS_FLAG, "check everything, change nothing"}, RUNNER_FLAGS,
+    ARG_KEY,
     {"timeout-ms", ARGS_VALUE, "how long to wait for the receipt (60000)"},
     ARG_HELP, ARG_END};
+
+static const struct args_spec freeze_spec[] = {
+    {"tenant", ARGS_VALUE, "only this tenant"},
+    {"capability", ARGS_VALUE, "only this capability"},
+    {"reason", ARGS_VALUE, "why; everybody who is stopped by it reads it"},
+    ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
 static const struct args_spec unknown_spec[] = {
     {"state", ARGS_FILTER, "in another state than outcome_unknown"},
@@ -194,6 +207,11 @@ const struct command ledger_commands[] = {
 	cmd_proposals_job},
     {"apply", NULL, "<id|latest>", "Apply an approved proposal", apply_spec,
 	cmd_apply},
+    {"freeze", NULL, "", "Stop all approvals and writes, or some", freeze_spec,
+	cmd_freeze},
+    {"freeze", "list", "", "Show what is frozen", ledger_spec,
+	cmd_freeze_list},
+    {"thaw", NULL, "", "End a freeze", freeze_spec, cmd_thaw},
     {"validate", NULL, "", "Check the form of an exported job", validate_spec,
 	cmd_validate_job},
     {"reconcile", "list", "", "List applies whose outcome is not known",

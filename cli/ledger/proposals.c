@@ -3,6 +3,7 @@
 #include "cli/confirm.h"
 #include "cli/control_client.h"
 #include "cli/ledger/commands.h"
+#include "cli/ledger/reviewer_key.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
@@ -252,7 +253,27 @@ send_decision(struct control *c, const struct view *shown,
 	    .proposal_version = 1,
 	    .reason = span_of(reason == NULL ? "" : reason)};
 
-	return control_request(c, MSG_DECIDE, &m, answer, e);
+	return reviewer_key(a) == NULL
+		   ? control_request(c, MSG_DECIDE, &m, answer, e)
+		   : reviewer_decide(c, shown, &m, reviewer_key(a), answer, e);
+}
+
+/* An approval may be one of several; a rejection may come while a writer has
+ * the change, and then the receipt says which of the two was first. */
+static const char *
+decided_words(struct view *v, uint32_t p, enum decision_action action)
+{
+	const char *state = view_text(v, p, "state", "?");
+
+	if (action == DECISION_APPROVE) {
+		return strcmp(state, "pending_review") == 0
+			   ? "recorded your approval, others are needed for"
+			   : "approved";
+	}
+	return strcmp(state, "pending_worker") == 0
+		   ? "told the writer to stop (countersign replay show says "
+		     "whether in time):"
+		   : "rejected";
 }
 
 /* Who decided is told as ledgerd recorded it. */
@@ -266,8 +287,7 @@ print_decided(struct view *v, enum decision_action action, bool json)
 		view_json(v, p);
 		return;
 	}
-	view_print(v, "%s %s\n",
-	    action == DECISION_APPROVE ? "approved" : "rejected",
+	view_print(v, "%s %s\n", decided_words(v, p, action),
 	    view_text(v, p, "proposal_id", "?"));
 	view_print(v, "reviewer: %s (uid %s)%s\n",
 	    view_text(v, reviewer, "user", "?"),

@@ -338,6 +338,8 @@ contract_build(const struct tree *t, struct contract *out)
 	out->apply = tree_is_text(t, tree_get(t, 0, "apply"), "on_approval")
 			 ? APPLY_ON_APPROVAL
 			 : APPLY_MANUAL;
+	out->allowed_signers =
+	    build_text(t, out->arena, 0, "allowed_signers", NULL);
 	out->status_tool = build_text(t, out->arena, 0, "status_tool", NULL);
 	build_sources(t, out);
 	build_contexts(t, out);

@@ -235,6 +235,12 @@ build_proposal(const struct tree *t, struct arena *a, uint32_t node,
 	cap->required_role = build_text(t, a, approval, "required_role", NULL);
 	cap->approval_expires_s =
 	    build_count(t, approval, "expires_s", DEFAULT_EXPIRES_S);
+	cap->approvals_needed =
+	    build_count(t, approval, "required_approvals", 1);
+	cap->signatures =
+	    tree_is_text(t, tree_get(t, 0, "signatures"), "required") ||
+	    tree_is_text(t, tree_get(t, approval, "signatures"), "required");
+	cap->separate_applier = build_flag(t, approval, "separate_applier");
 }
 
 /* Only mode cloud gets here without any context; it never resolves locally. */

@@ -62,6 +62,8 @@ void check_rate_limits(struct check *c);
 void check_executors(struct check *c);
 void check_capability(struct check *c, uint32_t capability);
 void check_proposal(struct check *c, uint32_t capability);
+void check_approval(struct check *c, uint32_t capability);
+void check_signatures(struct check *c);
 void check_forbidden_keys(struct check *c);
 
 /* Fill *out from a document without errors; memory is the arena's. */

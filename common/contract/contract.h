@@ -164,6 +164,9 @@ struct contract_capability {
 	const char *scope;          /* http_claims: needed scope, or NULL */
 	const char *required_role;  /* NULL if none */
 	int64_t approval_expires_s; /* approval.expires_s, default 86400 */
+	int64_t approvals_needed;   /* distinct people, 1 to 10 */
+	bool signatures;            /* each approval needs a reviewer's own */
+	bool separate_applier;      /* who applies must not have approved */
 };
 
 /* Ours: "reviewers": { "<os user>": { "uid": 1000, "roles": ["…"] } }. */
@@ -193,6 +196,9 @@ struct contract {
 	bool has_reviewers;
 	struct contract_reviewer *reviewers;
 	size_t reviewer_count;
+	/* File of reviewers' public keys and roles (OpenSSH's allowed_signers);
+	 * NULL if there is none. */
+	const char *allowed_signers;
 	uint8_t digest[32];   /* SHA-256 of the file's bytes */
 	char digest_text[72]; /* "sha256:<hex>" */
 	struct arena *arena;  /* owns everything here, this struct too */

@@ -462,7 +462,7 @@ check_writeback(struct check *c)
 
 static const char *const document_keys[] = {"version", "mode", "result_format",
     "strict", "storage", "sources", "trusted_context", "contexts", "executors",
-    "capabilities", "cloud", "reviewers", "apply", "status_tool", "http_auth",
+    "capabilities", "cloud", "reviewers", "signatures", "allowed_signers", "apply", "status_tool", "http_auth",
     "rate_limits", NULL};
 
 static const struct check_field document_fields[] = {
@@ -497,6 +497,7 @@ check_document(struct check *c)
 	check_cloud(c);
 	CHECK_FIELDS(c, 0, policy_fields);
 	check_reviewers(c);
+	check_signatures(c);
 	check_rate_limits(c);
 	check_sources(c);
 	check_contexts(c);

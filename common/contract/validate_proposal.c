@@ -296,32 +296,6 @@ check_guard(struct check *c, uint32_t capability)
 	check_advance(c, guard);
 }
 
-/* mode is free; a role that is no string must not become "no role". */
-static void
-check_approval(struct check *c, uint32_t capability)
-{
-	static const char *const known[] = {
-	    "mode", "required_role", "expires_s", NULL};
-	static const struct check_field fields[] = {
-	    {"required_role", tree_is_string, "INVALID_APPROVAL_ROLE",
-		"required_role must be a string.", false},
-	    {"expires_s", tree_is_positive, "INVALID_APPROVAL_EXPIRY",
-		"expires_s must be a positive integer.", false},
-	};
-	uint32_t approval = tree_get(c->t, capability, "approval");
-
-	if (approval == JSON_NONE) {
-		return;
-	}
-	if (!tree_is_object(c->t, approval)) {
-		check_error(c, approval, NULL, "APPROVAL_NOT_OBJECT",
-		    "approval must be an object.");
-		return;
-	}
-	check_keys(c, approval, known);
-	CHECK_FIELDS(c, approval, fields);
-}
-
 /* The order of §1.8. */
 void
 check_proposal(struct check *c, uint32_t capability)

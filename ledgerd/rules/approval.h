@@ -29,16 +29,49 @@ void person_of(const struct ledger *l, int64_t uid, struct person *out);
  * CS_E_DENIED. `role_out` is the role that was met, "" when none was asked for,
  * in the scratch arena. The change set must have been checked.
  */
-int approval_may_decide(const struct ledger *l, const struct person *person,
+int approval_may_decide(struct ledger *l, const struct person *person,
     const struct change_set *cs, const char **role_out, struct err *e);
 
+/* All that the ledger holds about who decided on a proposal. */
+struct approvals {
+	struct job_decision rows[JOB_MAX_DECISIONS]; /* those that count */
+	struct decision parsed[JOB_MAX_DECISIONS];
+	size_t count;
+	size_t approvers; /* distinct people among them who approved */
+	bool rejected;
+	bool expired;        /* one that would have counted */
+	bool other_contract; /* the same */
+	bool revoked;        /* the same: its key is gone from the file */
+};
+
 /*
- * The valid approvals of a proposal, into out[JOB_MAX_DECISIONS] (scratch
- * arena). Any row that does not verify is APPROVAL_NOT_VERIFIED; a rejection
- * is PROPOSAL_REJECTED; none is APPROVAL_MISSING; all of them past their time
- * APPROVAL_EXPIRED; another contract CONTRACT_DIGEST_MISMATCH.
+ * Read and verify them (scratch arena). A row that does not verify is
+ * APPROVAL_NOT_VERIFIED: then no other row is worth more. The change set must
+ * have been checked.
  */
+int approval_load(struct ledger *l, const struct change_set *cs,
+    struct approvals *out, struct err *e);
+
+/* Has this person's approval (or application, for DECISION_APPLY) been counted
+ * already? */
+bool approval_has(const struct approvals *a, enum decision_action action,
+    struct span user);
+
+/*
+ * Are they enough to apply? A rejection is PROPOSAL_REJECTED; too few distinct
+ * people QUORUM_NOT_MET, and when there were enough once APPROVAL_EXPIRED,
+ * APPROVAL_REVOKED or CONTRACT_DIGEST_MISMATCH; nobody at all APPROVAL_MISSING;
+ * and where somebody else has to apply, APPLIER_REQUIRED until one does.
+ */
+int approval_suffice(const struct ledger *l, const struct change_set *cs,
+    const struct approvals *a, struct err *e);
+
+/* Both, for a job: *out is theirs to carry. */
 int approval_collect(struct ledger *l, const struct change_set *cs,
-    struct job_decision *out, size_t *count_out, struct err *e);
+    struct approvals *out, struct err *e);
+
+/* The capability's rule; false for a capability that is not there. */
+bool approval_needs_signature(
+    const struct ledger *l, const struct change_set *cs);
 
 #endif

@@ -9,10 +9,10 @@ static const char *const state_names[] = {"pending_review", "approved",
     "outcome_unknown"};
 
 static const char *const event_names[] = {"proposal_created",
-    "proposal_approved", "proposal_rejected", "proposal_pending_worker",
+    "proposal_approval_recorded", "proposal_approved", "proposal_rejected", "proposal_pending_worker",
     "proposal_withdrawn", "writeback_applied", "writeback_already_applied",
     "writeback_conflict", "writeback_failed", "writeback_outcome_unknown",
-    "proposal_canceled"};
+    "proposal_revocation_requested", "proposal_canceled"};
 
 /* A settling job that finds the receipt leads out of outcome_unknown. */
 static const struct {
@@ -20,6 +20,7 @@ static const struct {
 	enum proposal_event event;
 	enum proposal_state to;
 } moves[] = {
+    {STATE_PENDING_REVIEW, EVENT_ENDORSE, STATE_PENDING_REVIEW},
     {STATE_PENDING_REVIEW, EVENT_APPROVE, STATE_APPROVED},
     {STATE_PENDING_REVIEW, EVENT_REJECT, STATE_REJECTED},
     /* Only before somebody decided: after that it is no longer only the
@@ -30,6 +31,8 @@ static const struct {
     {STATE_FAILED, EVENT_RELEASE, STATE_PENDING_WORKER},
     {STATE_FAILED, EVENT_REJECT, STATE_REJECTED},
     {STATE_PENDING_WORKER, EVENT_WITHDRAW, STATE_APPROVED},
+    /* What the writer reports says whether that came in time. */
+    {STATE_PENDING_WORKER, EVENT_REVOKE, STATE_PENDING_WORKER},
     {STATE_PENDING_WORKER, EVENT_APPLIED, STATE_APPLIED},
     {STATE_PENDING_WORKER, EVENT_ALREADY_APPLIED, STATE_APPLIED},
     {STATE_PENDING_WORKER, EVENT_CONFLICT, STATE_CONFLICT},

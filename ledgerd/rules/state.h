@@ -22,6 +22,7 @@ enum proposal_state {
 
 enum proposal_event {
 	EVENT_CREATE,
+	EVENT_ENDORSE, /* one of several approvals that are needed */
 	EVENT_APPROVE,
 	EVENT_REJECT,
 	EVENT_RELEASE,  /* job handed to a writer */
@@ -31,6 +32,7 @@ enum proposal_event {
 	EVENT_CONFLICT,
 	EVENT_FAILED,
 	EVENT_LOST,   /* the writer went away while it had the job */
+	EVENT_REVOKE, /* rejected while a writer has it: it is told to stop */
 	EVENT_CANCEL, /* taken back by whoever proposed it */
 	PROPOSAL_EVENTS
 };

@@ -40,8 +40,9 @@ check_accepted(const struct checked_job *job, struct arena *a)
 static void
 check(struct span payload, struct span job_id, struct arena *a)
 {
-	struct job_authority authority = {f.contract, sign_key_public(f.key),
-	    f.now_us + FIXTURE_MINUTE, false};
+	struct job_authority authority = {.contract = f.contract,
+	    .ledger_key = sign_key_public(f.key),
+	    .now_us = f.now_us + FIXTURE_MINUTE};
 	struct msg_job message = {.job_id = job_id, .payload = payload};
 	struct checked_job job;
 	struct err e = {0};

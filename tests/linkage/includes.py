@@ -34,7 +34,7 @@ RULES = {
                    "sodium.h"]),
     # Pure functions: no descriptors, no processes, no databases.
     "proto": (BASE + ["proto/", "common/contract/", "common/crypto/digest.h",
-                      "common/crypto/verify.h"], ["sodium.h"]),
+                      "common/crypto/verify.h", "common/crypto/sshsig.h"], ["sodium.h"]),
     # Faces the model: no signing, nothing of the ledger or the writers.
     "mcpd": (BASE + PROC + ["mcpd/", "proto/messages.h", "proto/frame.h",
                             "proto/codec.h", "proto/authority.h",
@@ -60,6 +60,7 @@ RULES = {
     "writerd": (BASE + PROC + ["writerd/", "proto/", "common/contract/",
                                "common/db/", "common/crypto/digest.h",
                                "common/crypto/secret.h",
+                               "common/crypto/signers.h",
                                "common/crypto/verify.h"],
                 ["libpq-fe.h", "mysql.h", "mariadb/", "sqlite3.h",
                  "sodium.h"]),

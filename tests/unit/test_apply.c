@@ -116,7 +116,9 @@ job_for(const char *capability, const char *row, const char *patch)
 	fixture_decide(&f);
 	fixture_mint(&f);
 	authority = (struct job_authority){
-	    f.contract, sign_key_public(f.key), f.now_us, false};
+	    .contract = f.contract,
+	    .ledger_key = sign_key_public(f.key),
+	    .now_us = f.now_us};
 	if (job_check(&authority, &f.message, f.arena, &job, &e) != 0) {
 		fail_msg("%s: %s", err_reason(&e), e.msg);
 	}

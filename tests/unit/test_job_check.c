@@ -32,8 +32,9 @@ tear_down(void **state)
 static int
 check_with(const uint8_t *key, struct err *e)
 {
-	struct job_authority authority = {
-	    f.contract, key, f.now_us + FIXTURE_MINUTE, false};
+	struct job_authority authority = {.contract = f.contract,
+	    .ledger_key = key,
+	    .now_us = f.now_us + FIXTURE_MINUTE};
 	struct checked_job checked;
 
 	return job_check(&authority, &f.message, f.arena, &checked, e);

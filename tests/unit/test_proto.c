@@ -177,14 +177,18 @@ static const struct layout {
     {MSG_APPLYING, "t200"},
     {MSG_OBSERVED, "t200e5t64t1024l512(" SCALAR ")"},
     {MSG_QUERY, "e6ul24(t64t512)"},
-    {MSG_SHOW, "e10t200"},
-    {MSG_DECIDE, "t200t200ue2t4096"},
+    {MSG_SHOW, "e11t200"},
+    {MSG_DECIDE, "t200t200ue3t4096"},
     {MSG_APPLY, "t200bu"},
     {MSG_INSPECT, "t200u"},
     {MSG_RESOLVE, "t200e3t4096"},
     {MSG_KEEP, "e3ubb"},
     {MSG_SHADOW, "t200t8192t4096"},
     {MSG_PROGRESS, "t64u"},
+    {MSG_STOP, "t200t64"},
+    {MSG_PREPARE, "t200t200ue3t4096"},
+    {MSG_SIGNED, "y16384y2048"},
+    {MSG_FREEZE, "e3t512bt4096"},
 };
 
 /* Where a field of a generated payload stands. */
@@ -560,6 +564,7 @@ static const struct {
     {0x23, "REPORT", "WH", 65536, 'O', 0x04},
     {0x24, "APPLYING", "W", 1024, 'O', 0x04},
     {0x25, "OBSERVED", "W", 262144, 'O', 0x04},
+    {0x26, "STOP", "L", 1024, 'R', 0},
     {0x30, "QUERY", "C", 16384, 'O', 0x05},
     {0x31, "SHOW", "C", 4096, 'O', 0x05},
     {0x32, "DECIDE", "C", 16384, 'O', 0x05},
@@ -568,6 +573,9 @@ static const struct {
     {0x35, "RESOLVE", "C", 16384, 'O', 0x05},
     {0x36, "KEEP", "C", 64, 'O', 0x05},
     {0x37, "SHADOW", "C", 16384, 'O', 0x05},
+    {0x38, "PREPARE", "C", 16384, 'O', 0x05},
+    {0x39, "SIGNED", "C", 32768, 'O', 0x05},
+    {0x3a, "FREEZE", "C", 16384, 'O', 0x05},
 };
 
 static const struct {

@@ -258,6 +258,7 @@ frames_of_writers(void **state)
 	struct buf text = BUF_INIT;
 	struct msg_report report = {.job_id = f.message.job_id};
 	struct msg_applying applying = {f.message.job_id};
+	struct msg_stop stop = {f.message.job_id, span_of("FROZEN")};
 	struct msg_observed observed = {.job_id = f.message.job_id,
 	    .observation = OBSERVED_MATCHES_BEFORE,
 	    .code = span_of(""),
@@ -273,6 +274,7 @@ frames_of_writers(void **state)
 	frame(MSG_REPORT, &report);
 	frame(MSG_APPLYING, &applying);
 	frame(MSG_OBSERVED, &observed);
+	frame(MSG_STOP, &stop);
 	buf_clear(&text);
 }
 
@@ -291,6 +293,10 @@ frames_of_people(void **state)
 	struct msg_keep keep = {KEEP_PRUNE, 2592000, true, false};
 	struct msg_shadow shadow = {f.cs.proposal_id,
 	    span_of("{\"late_fee_cents\":0}"), span_of("by phone")};
+	struct msg_signed with_key = {
+	    f.job.decisions[0].statement, span_of("SSHSIG")};
+	struct msg_freeze freeze = {
+	    FREEZE_TENANT, span_of("acme"), true, span_of("incident 7")};
 
 	(void)state;
 	frame(MSG_QUERY, &query);
@@ -301,6 +307,9 @@ frames_of_people(void **state)
 	frame(MSG_RESOLVE, &resolve);
 	frame(MSG_KEEP, &keep);
 	frame(MSG_SHADOW, &shadow);
+	frame(MSG_PREPARE, &decide);
+	frame(MSG_SIGNED, &with_key);
+	frame(MSG_FREEZE, &freeze);
 }
 
 static int

@@ -4,6 +4,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/base/path.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/secret.h"
 #include "http/exchange.h"
@@ -84,6 +85,14 @@ handlers_confine(const struct handlers *h, struct arena *a, struct confine *out)
 	    arena_array(a, h->contract->executor_count + 1, sizeof(*ports));
 
 	*out = (struct confine){.is_db_client = true, .tcp_ports = ports};
+	if (h->contract->allowed_signers != NULL) {
+		struct span folder = path_folder(h->contract->allowed_signers);
+		struct path_rule *rule = arena_alloc(a, sizeof(*rule));
+		*rule = (struct path_rule){
+		    arena_strndup(a, folder.ptr, folder.len), PATH_RO};
+		out->paths = rule;
+		out->path_count = 1;
+	}
 	for (size_t i = 0; i < h->contract->executor_count; i++) {
 		const struct secret *url =
 		    handlers_secret(h, h->contract->executors[i].url_env);

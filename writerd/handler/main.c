@@ -56,6 +56,7 @@ struct asker {
 	struct ledger_link link;
 	struct work work;
 	char *runner_id;
+	struct signers signers; /* reviewers' keys, if the contract has any */
 };
 
 static int
@@ -165,6 +166,13 @@ set_up(struct asker *w, int argc, char **argv, struct arena *a, struct err *e)
 		(rc = public_key_load(w->key, w->ledger_key, e)) != 0)) {
 		return rc;
 	}
+	if (w->contract->allowed_signers != NULL) {
+		w->work.authority.signers = &w->signers;
+		if ((rc = signers_open(w->contract->allowed_signers,
+			 &w->signers, e)) != 0) {
+			return rc;
+		}
+	}
 	w->runner_id = startup_env_dup(&w->startup, "SYNAPSOR_RUNNER_ID");
 	handlers_init(&w->handlers, w->contract);
 	rc = launcher_fork(&w->launcher, w->contract,
@@ -212,6 +220,7 @@ main(int argc, char **argv)
 	}
 	w.work = (struct work){.authority = {.contract = w.contract,
 				   .ledger_key = w.ledger_key,
+				   .signers = w.work.authority.signers,
 				   .is_handler = true},
 	    .handlers = &w.handlers,
 	    .launcher = &w.launcher,
@@ -226,6 +235,7 @@ main(int argc, char **argv)
 	}
 	launcher_clear(&w.launcher);
 	handlers_clear(&w.handlers);
+	signers_clear(&w.signers);
 	curl_global_cleanup();
 	contract_free(&w.contract);
 	free(w.runner_id);

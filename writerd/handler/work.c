@@ -9,13 +9,18 @@
 /* The ledger must still be there when the request leaves: one that was
  * restarted meanwhile has recorded this attempt as lost. */
 static bool
-may_send(const struct work *w, struct answer *out)
+may_send(struct work *w, const struct checked_job *job, struct arena *a,
+    struct answer *out)
 {
-	if (ledger_is_there(w->link)) {
+	const char *reason =
+	    ledger_stop_reason(w->link, job->job.job_id, a);
+
+	if (reason == NULL) {
 		return true;
 	}
-	answer_failed(out, "LEDGER_GONE",
-	    "The ledger went away before the request was sent.");
+	answer_failed(out, reason,
+	    "The ledger went away, or took the approval back, before the "
+	    "request was sent.");
 	return false;
 }
 
@@ -99,7 +104,7 @@ ask(struct work *w, const struct checked_job *job, struct arena *a,
 	if (request_build(job, &frame, a, &body, &e) != 0) {
 		answer_failed(out, err_reason(&e),
 		    arena_strndup(a, e.msg, strlen(e.msg)));
-	} else if (may_send(w, out)) {
+	} else if (may_send(w, job, a, out)) {
 		if (x->type == EXECUTOR_COMMAND) {
 			buf_putc(&body, '\n');
 		}
