@@ -71,6 +71,9 @@ static const struct args_spec apply_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"timeout-ms", ARGS_VALUE, "how long to wait for the receipt (60000)"},
     ARG_HELP, ARG_END};
 
+static const struct args_spec export_decisions_spec[] = {ARG_STORE, ARG_CONFIG,
+    {"output", ARGS_VALUE, "folder for the files"}, ARG_HELP, ARG_END};
+
 static const struct args_spec freeze_spec[] = {
     {"tenant", ARGS_VALUE, "only this tenant"},
     {"capability", ARGS_VALUE, "only this capability"},
@@ -205,6 +208,9 @@ const struct command ledger_commands[] = {
     {"proposals", "writeback-job", "<id>",
 	"Export the signed job of a released proposal", job_spec,
 	cmd_proposals_job},
+    {"proposals", "export-decisions", "<id>",
+	"Write who decided, and their signatures, to files",
+	export_decisions_spec, cmd_proposals_export_decisions},
     {"apply", NULL, "<id|latest>", "Apply an approved proposal", apply_spec,
 	cmd_apply},
     {"freeze", NULL, "", "Stop all approvals and writes, or some", freeze_spec,

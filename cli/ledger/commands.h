@@ -9,6 +9,7 @@ int cmd_proposals_show(const struct args *a, struct err *e);
 int cmd_proposals_approve(const struct args *a, struct err *e);
 int cmd_proposals_reject(const struct args *a, struct err *e);
 int cmd_proposals_job(const struct args *a, struct err *e);
+int cmd_proposals_export_decisions(const struct args *a, struct err *e);
 int cmd_freeze(const struct args *a, struct err *e);
 int cmd_thaw(const struct args *a, struct err *e);
 int cmd_freeze_list(const struct args *a, struct err *e);

@@ -660,7 +660,7 @@ the_cap_of_a_role_is_its_largest_message(void **state)
 	assert_int_equal(msg_role_cap(ROLE_MCPD), 1048576);
 	assert_int_equal(msg_role_cap(ROLE_WRITER), 262144);
 	assert_int_equal(msg_role_cap(ROLE_HANDLER), 65536);
-	assert_int_equal(msg_role_cap(ROLE_CONTROL), 16384);
+	assert_int_equal(msg_role_cap(ROLE_CONTROL), 32768);
 	assert_int_equal(msg_role_cap(ROLE_LEDGER), 1048576);
 }
 

@@ -12,23 +12,28 @@
 static const enum proposal_state expected[STATES][PROPOSAL_EVENTS] = {
     /* create, approve, reject, release, withdraw,
      * applied, already applied, conflict, failed, lost, cancel */
-    [STATE_PENDING_REVIEW] = {NO, STATE_APPROVED, STATE_REJECTED, NO, NO, NO,
-	NO, NO, NO, NO, STATE_CANCELED},
-    [STATE_APPROVED] = {NO, NO, STATE_REJECTED, STATE_PENDING_WORKER, NO, NO,
-	NO, NO, NO, NO, NO},
-    [STATE_REJECTED] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
-    [STATE_CANCELED] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
-    [STATE_PENDING_WORKER] = {NO, NO, NO, NO, STATE_APPROVED, STATE_APPLIED,
-	STATE_APPLIED, STATE_CONFLICT, STATE_FAILED, STATE_OUTCOME_UNKNOWN, NO},
+    /* By event, in their order: create, endorse, approve, reject, release,
+     * withdraw, applied, already applied, conflict, failed, lost, revoke,
+     * cancel. */
+    [STATE_PENDING_REVIEW] = {NO, STATE_PENDING_REVIEW, STATE_APPROVED,
+	STATE_REJECTED, NO, NO, NO, NO, NO, NO, NO, NO, STATE_CANCELED},
+    [STATE_APPROVED] = {NO, NO, NO, STATE_REJECTED, STATE_PENDING_WORKER, NO,
+	NO, NO, NO, NO, NO, NO, NO},
+    [STATE_REJECTED] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
+    [STATE_CANCELED] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
+    [STATE_PENDING_WORKER] = {NO, NO, NO, NO, NO, STATE_APPROVED, STATE_APPLIED,
+	STATE_APPLIED, STATE_CONFLICT, STATE_FAILED, STATE_OUTCOME_UNKNOWN,
+	STATE_PENDING_WORKER, NO},
     /* Applied stays applied, whatever a later look-up says. */
-    [STATE_APPLIED] = {NO, NO, NO, NO, NO, NO, STATE_APPLIED, NO, STATE_APPLIED,
-	STATE_APPLIED, NO},
-    [STATE_CONFLICT] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
-    [STATE_FAILED] = {NO, NO, STATE_REJECTED, STATE_PENDING_WORKER, NO, NO, NO,
-	NO, NO, NO, NO},
+    [STATE_APPLIED] = {NO, NO, NO, NO, NO, NO, NO, STATE_APPLIED, NO,
+	STATE_APPLIED, STATE_APPLIED, NO, NO},
+    [STATE_CONFLICT] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
+    [STATE_FAILED] = {NO, NO, NO, STATE_REJECTED, STATE_PENDING_WORKER, NO, NO,
+	NO, NO, NO, NO, NO, NO},
     /* Never released again: only a look-up leads out. */
-    [STATE_OUTCOME_UNKNOWN] = {NO, NO, NO, NO, NO, STATE_APPLIED, STATE_APPLIED,
-	STATE_CONFLICT, STATE_FAILED, STATE_OUTCOME_UNKNOWN, NO},
+    [STATE_OUTCOME_UNKNOWN] = {NO, NO, NO, NO, NO, NO, STATE_APPLIED,
+	STATE_APPLIED, STATE_CONFLICT, STATE_FAILED, STATE_OUTCOME_UNKNOWN, NO,
+	NO},
 };
 
 static void
@@ -66,10 +71,10 @@ static const char *const state_words[STATES] = {"pending_review", "approved",
     "rejected", "canceled", "pending_worker", "applied", "conflict", "failed",
     "outcome_unknown"};
 static const char *const event_words[PROPOSAL_EVENTS] = {"proposal_created",
-    "proposal_approved", "proposal_rejected", "proposal_pending_worker",
+    "proposal_approval_recorded", "proposal_approved", "proposal_rejected", "proposal_pending_worker",
     "proposal_withdrawn", "writeback_applied", "writeback_already_applied",
     "writeback_conflict", "writeback_failed", "writeback_outcome_unknown",
-    "proposal_canceled"};
+    "proposal_revocation_requested", "proposal_canceled"};
 
 static void
 names_are_those_of_0_1_1_and_read_back(void **state)

@@ -1,0 +1,261 @@
+"""Reviewers with keys of their own: quorum, signatures, roles, a separate applier,
+revoked keys; and what stops a change that was approved: a freeze, a rejection."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from workspace import BIN, Workspace, contract  # noqa: E402
+
+# Accounts that every Debian has: ssh-keygen wants to know who it runs as.
+PEOPLE = ("games", "man", "news", "proxy")
+
+
+class People(unittest.TestCase):
+    """A store whose reviewers are accounts of this machine, each with a key."""
+
+    approval = {"signatures": "required", "required_role": "lead"}
+    document = {}
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("acts as other users, so it wants root")
+        self.keys = tempfile.mkdtemp(prefix="countersign-keys-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, self.keys, True)
+        os.chmod(self.keys, 0o755)
+        self.signers = os.path.join(self.keys, "allowed_signers")
+        for person in PEOPLE:
+            self.make_key(person)
+        self.allow(*PEOPLE)
+        config = contract(allowed_signers=self.signers, **self.document)
+        config["capabilities"][1]["approval"] = self.approval
+        self.w = Workspace("sqlite", config=config)
+        self.addCleanup(self.w.close)
+        self.mcp = self.w.serve(no_writer=False)
+        self.addCleanup(self.mcp.close)
+        self.mcp.initialize()
+        for path, mode in ((self.w.path, 0o755), (os.path.dirname(self.w.store), 0o755),
+                           (self.w.store + ".run", 0o755), (self.w.store + ".run/control.sock", 0o666)):
+            os.chmod(path, mode)
+
+    def make_key(self, person, kind="ed25519"):
+        path = os.path.join(self.keys, person)
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", person, "-f", path], check=True)
+        shutil.chown(path, person)
+        return path
+
+    def allow(self, *people, role="lead", extra=""):
+        lines = ["# who may approve"]
+        for person in people:
+            with open(os.path.join(self.keys, person + ".pub")) as file:
+                lines.append('%s,role:%s namespaces="countersign"%s %s' % (person, role, extra, file.read().strip()))
+        with open(self.signers + ".new", "w") as file:
+            file.write("\n".join(lines) + "\n")
+        os.chmod(self.signers + ".new", 0o644)
+        os.rename(self.signers + ".new", self.signers)
+
+    def as_person(self, person, *words, key=True, check=None, env=None):
+        command = ["setpriv", "--reuid=" + person, "--regid=nogroup", "--clear-groups",
+                   os.path.join(BIN, "countersign"), *words, "--store", self.w.store, "--config", self.w.config]
+        if key:
+            command += ["--key", os.path.join(self.keys, person if key is True else key)]
+        result = subprocess.run(command, capture_output=True, text=True, cwd="/", env={**self.w.env, **(env or {})},
+                                stdin=subprocess.DEVNULL, timeout=60)
+        if check is not None and result.returncode != check:
+            raise AssertionError("%s: %d\n%s\n%s" % (words, result.returncode, result.stdout, result.stderr))
+        return result
+
+    def approve(self, person, identifier, **options):
+        return self.as_person(person, "proposals", "approve", identifier, "--yes", **options)
+
+    def propose(self, invoice="INV-3001"):
+        answer = self.mcp.propose(invoice)
+        self.assertTrue(answer["ok"], answer)
+        return answer["proposal"]["id"]
+
+    def state(self, identifier):
+        return self.w.json("proposals", "show", identifier)["proposal"]["state"]
+
+    def fee(self, invoice="INV-3001"):
+        return self.w.row(invoice)[0]
+
+
+class Signatures(People):
+    def test_an_approval_without_a_signature_is_refused_and_says_what_to_do(self):
+        identifier = self.propose()
+        result = self.approve("games", identifier, key=False, check=1)
+        self.assertIn("SIGNATURE_REQUIRED", result.stderr)
+        self.assertIn("--key", result.stderr)
+        self.assertEqual(self.state(identifier), "pending_review")
+
+    def test_a_signed_approval_is_applied_and_ssh_keygen_can_check_it(self):
+        identifier = self.propose()
+        result = self.approve("games", identifier, check=0)
+        self.assertIn("signing with", result.stderr)
+        decision = self.w.json("proposals", "show", identifier)["decisions"][0]
+        self.assertEqual(decision["statement"]["reviewer"]["user"], "games")
+        before = self.fee()
+        receipt = json.loads(self.as_person("games", "apply", identifier, "--json", check=0, key=False).stdout)
+        self.assertEqual(receipt["status"], "applied", receipt)
+        self.assertNotEqual(self.fee(), before)
+        # The exported decision, checked by OpenSSH alone.
+        folder = os.path.join(self.w.path, "decisions")
+        self.w.run("proposals", "export-decisions", identifier, "--output", folder, check=0)
+        statement, = [f for f in os.listdir(folder) if f.endswith(".json")]
+        with open(os.path.join(folder, statement), "rb") as file:
+            words = ["ssh-keygen", "-Y", "verify", "-f", self.signers, "-I", "games", "-n", "countersign",
+                     "-s", os.path.join(folder, statement + ".sig")]
+            text = file.read()
+        good = subprocess.run(words, input=text, capture_output=True, check=False)
+        self.assertEqual(good.returncode, 0, good.stderr)
+        bad = subprocess.run(words, input=text.replace(b"approve", b"approxe"), capture_output=True, check=False)
+        self.assertNotEqual(bad.returncode, 0)
+
+    def test_a_key_of_the_agent_signs(self):
+        identifier = self.propose()
+        socket = os.path.join(self.keys, "agent.sock")
+        agent = subprocess.Popen(["setpriv", "--reuid=games", "--regid=nogroup", "--clear-groups", "ssh-agent", "-D",
+                                  "-a", "/tmp/countersign-agent-%d" % os.getpid()], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(agent.stdout.close)
+        self.addCleanup(agent.wait)
+        self.addCleanup(agent.kill)
+        agent.stdout.readline()
+        socket = "/tmp/countersign-agent-%d" % os.getpid()
+        self.addCleanup(lambda: os.path.exists(socket) and os.unlink(socket))
+        subprocess.run(["setpriv", "--reuid=games", "--regid=nogroup", "--clear-groups", "ssh-add", "-q",
+                        os.path.join(self.keys, "games")], env={**os.environ, "SSH_AUTH_SOCK": socket}, check=True)
+        os.unlink(os.path.join(self.keys, "games"))
+        self.approve("games", identifier, key="games.pub", env={"SSH_AUTH_SOCK": socket}, check=0)
+        self.assertEqual(self.state(identifier), "approved")
+
+    def test_somebody_elses_key_is_refused(self):
+        identifier = self.propose()
+        shutil.chown(os.path.join(self.keys, "man"), "games")
+        result = self.approve("games", identifier, key="man", check=1)
+        self.assertIn("SIGNER_MISMATCH", result.stderr)
+        self.assertEqual(self.state(identifier), "pending_review")
+
+    def test_a_key_without_the_role_is_refused(self):
+        self.allow("games", role="other")
+        identifier = self.propose()
+        self.assertIn("REVIEWER_ROLE_REQUIRED", self.approve("games", identifier, check=1).stderr)
+
+    def test_a_key_that_expired_is_refused(self):
+        self.allow("games", extra=',valid-before="20200101Z"')
+        identifier = self.propose()
+        self.assertIn("REVIEWER_NOT_LISTED", self.approve("games", identifier, check=1).stderr)
+
+    def test_a_key_that_is_taken_out_of_the_file_counts_no_more(self):
+        identifier = self.propose()
+        self.approve("games", identifier, check=0)
+        self.allow("man")
+        result = self.as_person("man", "apply", identifier, check=1, key=False)
+        self.assertIn("APPROVAL_REVOKED", result.stderr)
+        self.assertIn("ource database changed: no", result.stderr)
+        self.assertEqual(self.fee(), 5500)
+
+    def test_a_file_that_others_may_write_gives_nobody_a_say(self):
+        identifier = self.propose()
+        os.chmod(self.signers, 0o666)
+        result = self.approve("games", identifier, check=1)
+        self.assertEqual(self.state(identifier), "pending_review")
+        self.assertIn(self.signers, result.stderr)
+
+    def test_a_rejection_needs_no_key(self):
+        identifier = self.propose()
+        self.as_person("games", "proposals", "reject", identifier, "--yes", "--reason", "no", key=False, check=0)
+        self.assertEqual(self.state(identifier), "rejected")
+
+
+class Quorum(People):
+    approval = {"signatures": "required", "required_role": "lead", "required_approvals": 2, "separate_applier": True}
+
+    def test_two_people_approve_and_a_third_applies(self):
+        identifier = self.propose()
+        result = self.approve("games", identifier, check=0)
+        self.assertIn("others are needed", result.stdout)
+        self.assertEqual(self.state(identifier), "pending_review")
+        again = self.approve("games", identifier, check=1)
+        self.assertIn("APPROVER_ALREADY_COUNTED", again.stderr)
+        early = self.as_person("news", "apply", identifier, check=1)
+        self.assertIn("PROPOSAL_NOT_APPROVED", early.stderr)
+        self.approve("man", identifier, check=0)
+        self.assertEqual(self.state(identifier), "approved")
+        own = self.as_person("man", "apply", identifier, check=1)
+        self.assertIn("APPLIER_APPROVED", own.stderr)
+        self.assertIn("ource database changed: no", own.stderr)
+        self.assertIn("SIGNATURE_REQUIRED", self.as_person("news", "apply", identifier, key=False, check=1).stderr)
+        self.assertEqual(self.fee(), 5500)
+        receipt = json.loads(self.as_person("news", "apply", identifier, "--json", check=0).stdout)
+        self.assertEqual(receipt["status"], "applied", receipt)
+        kinds = [e["kind"] for e in self.w.json("proposals", "show", identifier)["events"]]
+        self.assertIn("proposal_approval_recorded", kinds)
+        self.assertIn("apply_authorized", kinds)
+        self.assertEqual(self.w.run("ledger", "verify").returncode, 0)
+
+    def test_one_no_outweighs_every_yes(self):
+        identifier = self.propose()
+        self.approve("games", identifier, check=0)
+        self.approve("man", identifier, check=0)
+        self.as_person("news", "proposals", "reject", identifier, "--yes", "--reason", "stop", check=0)
+        self.assertIn("rejected",
+                      self.as_person("proxy", "apply", identifier, check=1).stderr)
+        self.assertEqual(self.fee(), 5500)
+
+
+class Freezes(People):
+    approval = {}
+    document = {"reviewers": {p: {"roles": ["lead"]} for p in ("root",) + PEOPLE}}
+
+    def test_a_freeze_stops_approvals_and_applies_and_survives_a_restart(self):
+        first, second = self.propose(), self.propose(invoice="INV-3002")
+        self.w.run("proposals", "approve", first, "--yes", check=0)
+        self.assertIn("FREEZE_REASON_REQUIRED", self.w.run("freeze", check=1).stderr)
+        self.w.run("freeze", "--reason", "incident 7", check=0)
+        for words in (("proposals", "approve", second, "--yes"), ("apply", first)):
+            result = self.w.run(*words, check=1)
+            self.assertIn("FROZEN", result.stderr)
+            self.assertIn("incident 7", result.stderr)
+        self.mcp.close()
+        self.w.wait_idle()
+        self.assertIn("frozen: all", self.w.run("freeze", "list", check=0).stdout)
+        self.assertIn("FROZEN", self.w.run("apply", first, check=1).stderr)
+        self.assertEqual(self.fee(), 5500)
+        self.assertIn("nothing is frozen", self.w.run("thaw", "--reason", "solved", check=0).stdout)
+        self.assertEqual(self.w.json("apply", first)["status"], "applied")
+
+    def test_a_freeze_of_one_tenant_or_capability_leaves_the_others(self):
+        identifier = self.propose()
+        self.w.run("proposals", "approve", identifier, "--yes", check=0)
+        self.w.run("freeze", "--tenant", "other", "--reason", "x", check=0)
+        self.w.run("freeze", "--capability", "billing.propose_late_fee_waiver", "--reason", "y", check=0)
+        self.assertIn("CAPABILITY_NOT_FOUND", self.w.run("freeze", "--capability", "no.such", "--reason", "y", check=1).stderr)
+        self.assertIn("FROZEN", self.w.run("apply", identifier, check=1).stderr)
+        self.w.run("thaw", "--capability", "billing.propose_late_fee_waiver", "--reason", "z", check=0)
+        self.assertIn("FREEZE_NOT_FOUND", self.w.run("thaw", "--reason", "z", check=1).stderr)
+        self.assertEqual(self.w.json("apply", identifier)["status"], "applied")
+
+    def test_who_is_no_reviewer_freezes_nothing(self):
+        result = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                                 os.path.join(BIN, "countersign"), "freeze", "--reason", "x", "--store", self.w.store,
+                                 "--config", self.w.config], capture_output=True, text=True, cwd="/", env=self.w.env)
+        self.assertIn("REVIEWER_NOT_LISTED", result.stderr)
+
+    def test_a_freeze_that_is_edited_in_the_file_keeps_the_ledger_closed(self):
+        self.w.run("freeze", "--reason", "incident", check=0)
+        self.mcp.close()
+        self.w.wait_idle()
+        self.w.tampered = True
+        self.w.ledger("DROP TRIGGER events_are_never_changed")
+        self.w.ledger("UPDATE events SET body = replace(body, 'all', 'tenant') WHERE kind = 'frozen'")
+        result = self.w.run("freeze", "list")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("FREEZE_DAMAGED", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
