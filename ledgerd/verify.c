@@ -1,6 +1,7 @@
 #include "ledgerd/verify.h"
 
 #include "common/base/xalloc.h"
+#include "common/crypto/sshsig.h"
 #include "common/crypto/digest.h"
 #include "ledgerd/documents.h"
 #include "ledgerd/slices.h"
@@ -9,6 +10,8 @@
 #include "proto/decision.h"
 
 struct walk;
+
+#define STAGE_MAX 8
 
 /* One table of the record: its rows in order, and what must hold for each. */
 struct stage {
@@ -26,7 +29,7 @@ struct walk {
 	size_t stage;
 	sqlite3_stmt *st;
 	struct arena *arena;
-	int64_t counts[4];
+	int64_t counts[STAGE_MAX];
 	/* Events so far. */
 	int64_t last_id;
 	uint8_t last_hash[32];
@@ -139,6 +142,18 @@ check_proposal(struct walk *w, struct err *e)
 	return rc;
 }
 
+/* The reviewer's own signature, if there is one: that it is over this
+ * statement. Whose key it was and is, the file of allowed signers says. */
+static bool
+ssh_signature_holds(struct span signature, struct span statement)
+{
+	struct err ignored = {0};
+	struct ssh_key key;
+
+	return signature.len == 0 ||
+	       sshsig_verify(signature, statement, &key, &ignored) == 0;
+}
+
 /* Signed by this ledger's key, and about the proposal that it lies with. */
 static int
 check_decision(struct walk *w, struct err *e)
@@ -151,12 +166,65 @@ check_decision(struct walk *w, struct err *e)
 	    verify_dsse(w->key, DSSE_TYPE_DECISION, statement,
 		(const uint8_t *)signature.ptr) != 0 ||
 	    decision_parse(statement, w->arena, &d, e) != 0 ||
-	    !span_equal(d.proposal_id, stmt_span(w->st, 3))) {
+	    !span_equal(d.proposal_id, stmt_span(w->st, 3)) ||
+	    !ssh_signature_holds(stmt_span(w->st, 4), statement)) {
 		return bad_row(e, "APPROVAL_NOT_VERIFIED",
 		    "a decision was not made by this ledger");
 	}
 	return 0;
 }
+
+/* As many rows as the chain has events of them: none was deleted or added. */
+static int
+check_counts(struct walk *w, struct err *e)
+{
+	static const struct {
+		const char *reason;
+		const char *what;
+	} kinds[] = {
+	    {"DECISION_MISSING", "a decision was deleted or added"},
+	    {"SIGNATURE_MISSING", "a reviewer's signature was deleted"},
+	    {"RECEIPT_MISSING", "a receipt was deleted or added"}};
+
+	for (int i = 0; i < 3; i++) {
+		if (stmt_int(w->st, 2 * i + 1) != stmt_int(w->st, 2 * i + 2)) {
+			return err_set(e, CS_E_INTEGRITY, kinds[i].reason,
+			    "%.*s: %s", SPAN_ARGS(stmt_span(w->st, 0)),
+			    kinds[i].what);
+		}
+	}
+	return 0;
+}
+
+static int
+check_job(struct walk *w, struct err *e)
+{
+	struct span signature = stmt_span(w->st, 1);
+
+	return signature.len == SIGNATURE_LEN &&
+		       verify_dsse(w->key, DSSE_TYPE_JOB, stmt_span(w->st, 0),
+			   (const uint8_t *)signature.ptr) == 0
+		   ? 0
+		   : bad_row(e, "JOB_SIGNATURE_INVALID",
+			 "a job was not signed by this ledger");
+}
+
+static int
+check_receipt(struct walk *w, struct err *e)
+{
+	return stmt_int(w->st, 0) != 0
+		   ? 0
+		   : bad_row(e, "RECEIPT_EDITED",
+			 "a receipt is not the one that was recorded");
+}
+
+#define EVENTS_OF                                                         \
+	"SELECT count(*) FROM events e INDEXED BY events_by_proposal"     \
+	" WHERE e.proposal_id = p.proposal_id AND e.actor <> 'ledgerd'"
+#define DECISION_EVENTS                                                   \
+	" AND e.kind IN ('proposal_approval_recorded',"                   \
+	" 'proposal_approved', 'proposal_rejected',"                      \
+	" 'proposal_revocation_requested', 'apply_authorized')"
 
 static const struct stage stages[] = {
     {"events",
@@ -171,12 +239,37 @@ static const struct stage stages[] = {
     {"proposals", "SELECT " PROPOSAL_COLUMNS " FROM proposals ORDER BY seq",
 	check_proposal},
     {"decisions",
-	"SELECT decision_id, statement, signature, proposal_id FROM decisions"
+	"SELECT decision_id, statement, signature, proposal_id, ssh_signature"
+	" FROM decisions LEFT JOIN decision_signatures USING (decision_id)"
 	" ORDER BY decision_id",
 	check_decision},
+    {"jobs", "SELECT payload, signature FROM jobs ORDER BY seq", check_job},
+    {"receipts",
+	"SELECT EXISTS (SELECT 1 FROM events e INDEXED BY events_by_proposal"
+	" WHERE e.proposal_id = r.proposal_id"
+	" AND instr(e.body, r.receipt) > 0) FROM receipts r"
+	" ORDER BY receipt_id",
+	check_receipt},
+    {"completeness",
+	"SELECT p.proposal_id,"
+	" (SELECT count(*) FROM decisions d"
+	" WHERE d.proposal_id = p.proposal_id),"
+	" (" EVENTS_OF DECISION_EVENTS "),"
+	" (SELECT count(*) FROM decision_signatures JOIN decisions d"
+	" USING (decision_id) WHERE d.proposal_id = p.proposal_id),"
+	" (" EVENTS_OF DECISION_EVENTS
+	" AND instr(e.body, '\"signed_with\":\"') > 0),"
+	" (SELECT count(*) FROM receipts r"
+	" WHERE r.proposal_id = p.proposal_id),"
+	" (SELECT count(*) FROM events e INDEXED BY events_by_proposal"
+	" WHERE e.proposal_id = p.proposal_id"
+	" AND instr(e.body, '\"receipt_hash\":') > 0)"
+	" FROM proposals p ORDER BY seq",
+	check_counts},
 };
 
 #define STAGES (sizeof(stages) / sizeof(stages[0]))
+_Static_assert(STAGES <= STAGE_MAX, "counts of all stages");
 
 /* Counts and the first row that does not hold. What lies behind it was not
  * looked at: the chain means nothing from there on. */
