@@ -7,6 +7,7 @@ import struct
 import subprocess
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from wire import MAGIC, MAJOR, TYPES, frame, text, u32
 from workspace import BIN, REDUCED
@@ -45,7 +46,7 @@ class HostileLedger:
         theirs.close()
         kind, identifier, _ = self.receive()
         assert kind == TYPES["HELLO"], kind
-        public = self.key.public_key().public_bytes_raw()
+        public = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self.send("HELLO", u32(MAGIC) + u32(MAJOR) + u32(0) + u32(LEDGER) + text("x") + bytes(32) + public + text(""),
                   identifier)
 
