@@ -1,14 +1,23 @@
 """Reviewers with keys of their own: quorum, signatures, roles, a separate applier,
 revoked keys; and what stops a change that was approved: a freeze, a rejection."""
+import base64
+import hashlib
 import json
 import os
+import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import unittest
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from postgres import wait_for  # noqa: E402
+from wire import Peer, text, u32  # noqa: E402
 from workspace import BIN, Workspace, contract  # noqa: E402
 
 # Accounts that every Debian has: ssh-keygen wants to know who it runs as.
@@ -171,6 +180,85 @@ class Signatures(People):
         self.assertEqual(self.state(identifier), "rejected")
 
 
+def string(data):
+    return u32(len(data)) + data
+
+
+class HardwareKey:
+    """A FIDO key (sk-ssh-ed25519) as PROTOCOL.u2f describes it, in software."""
+
+    kind = b"sk-ssh-ed25519@openssh.com"
+
+    def __init__(self, application=b"ssh:"):
+        self.key = Ed25519PrivateKey.generate()
+        self.application = application
+        point = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.blob = string(self.kind) + string(point) + string(application)
+
+    def line(self):
+        return "%s %s" % (self.kind.decode(), base64.b64encode(self.blob).decode())
+
+    def sign(self, message, touched=True, namespace=b"countersign"):
+        inner = b"SSHSIG" + string(namespace) + string(b"") + string(b"sha512") + string(hashlib.sha512(message).digest())
+        flags_counter = bytes([1 if touched else 0]) + u32(7)
+        signature = self.key.sign(hashlib.sha256(self.application).digest() + flags_counter +
+                                  hashlib.sha256(inner).digest())
+        return (b"SSHSIG" + u32(1) + string(self.blob) + string(namespace) + string(b"") + string(b"sha512") +
+                string(string(self.kind) + string(signature) + flags_counter))
+
+
+class Hardware(People):
+    def setUp(self):
+        super().setUp()
+        self.key = HardwareKey()
+        with open(self.signers, "a") as file:
+            file.write('root,role:lead namespaces="countersign" %s\n' % self.key.line())
+        with open(self.w.config, "rb") as file:
+            self.peer = Peer(self.w.store, "control", digest=hashlib.sha256(file.read()).digest())
+        self.addCleanup(self.peer.close)
+
+    def statement(self, identifier):
+        digest = self.w.json("proposals", "show", identifier)["proposal"]["proposal_hash"]
+        name, answer = self.peer.request("PREPARE", text(identifier) + text(digest) + u32(1) + b"\0" + text(""))
+        self.assertEqual(name, "DOCUMENT", answer)
+        return answer[5:]
+
+    def signed(self, statement, signature):
+        return self.peer.request("SIGNED", text(statement) + text(signature))
+
+    def test_a_touched_hardware_key_approves_and_openssh_agrees(self):
+        identifier = self.propose()
+        statement = self.statement(identifier)
+        for wrong in (self.key.sign(statement, touched=False), self.key.sign(statement + b" "),
+                      self.key.sign(statement, namespace=b"git"), HardwareKey().sign(statement)):
+            name, reason = self.signed(statement, wrong)
+            self.assertEqual(name, "FAILURE")
+            self.assertIn(reason, ("SIGNATURE_INVALID", "SIGNER_UNKNOWN"))
+        signature = self.key.sign(statement)
+        self.assertEqual(self.signed(statement, signature)[0], "DOCUMENT")
+        self.assertEqual(self.w.json("apply", identifier)["status"], "applied")
+        folder = os.path.join(self.w.path, "out")
+        self.w.run("proposals", "export-decisions", identifier, "--output", folder, check=0)
+        with open(os.path.join(folder, "decision-1.json"), "rb") as file:
+            openssh = subprocess.run(["ssh-keygen", "-Y", "verify", "-f", self.signers, "-I", "root", "-n", "countersign",
+                                      "-s", os.path.join(folder, "decision-1.json.sig")], stdin=file, capture_output=True,
+                                     check=False)
+        self.assertEqual(openssh.returncode, 0, openssh.stderr)
+
+    def test_a_statement_that_was_changed_before_signing_is_refused(self):
+        identifier = self.propose()
+        statement = self.statement(identifier)
+        for old, new in ((b'"lead"', b'"boss"'), (b'"approve"', b'"reject"'), (b"expires_at\":\"202", b"expires_at\":\"203"),
+                         (b'"uid":0', b'"uid":5')):
+            self.assertIn(old, statement)
+            changed = statement.replace(old, new)
+            name, reason = self.signed(changed, self.key.sign(changed))
+            self.assertEqual(name, "FAILURE", new)
+        old = re.sub(rb'"issued_at":"\d{4}', b'"issued_at":"2020', statement)
+        self.assertEqual(self.signed(old, self.key.sign(old)), ("FAILURE", "STATEMENT_EXPIRED"))
+        self.assertEqual(self.state(identifier), "pending_review")
+
+
 class Quorum(People):
     approval = {"signatures": "required", "required_role": "lead", "required_approvals": 2, "separate_applier": True}
 
@@ -205,6 +293,60 @@ class Quorum(People):
         self.assertIn("rejected",
                       self.as_person("proxy", "apply", identifier, check=1).stderr)
         self.assertEqual(self.fee(), 5500)
+
+
+class InHand(People):
+    """A writer has the job and waits for the row, which somebody else holds."""
+
+    approval = {}
+    document = {}
+
+    def begun(self):
+        """(proposal, the apply under way, who holds the database)."""
+        identifier = self.propose()
+        self.w.run("proposals", "approve", identifier, "--yes", check=0)
+        holder = sqlite3.connect(self.w.source, isolation_level=None, timeout=10)
+        self.addCleanup(holder.close)
+        holder.execute("BEGIN IMMEDIATE")
+        apply = subprocess.Popen([os.path.join(BIN, "countersign"), "apply", identifier, "--json", "--store", self.w.store,
+                                  "--config", self.w.config], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 env=self.w.env, cwd=self.w.path)
+        wait_for(lambda: self.w.ledger("SELECT 1 FROM jobs WHERE state = 'leased'"), 20, "the writer has the job")
+        return identifier, apply, holder
+
+    def receipt(self, apply, holder):
+        holder.execute("ROLLBACK")
+        out, errors = apply.communicate(timeout=60)
+        self.assertTrue(out, errors)
+        return json.loads(out)
+
+    def test_a_rejection_reaches_the_writer_before_its_commit(self):
+        identifier, apply, holder = self.begun()
+        said = self.w.run("proposals", "reject", identifier, "--yes", "--reason", "wrong customer", check=0).stdout
+        self.assertIn("told the writer to stop", said)
+        receipt = self.receipt(apply, holder)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"], receipt["source_database_mutated"]),
+                         ("failed", "APPROVAL_REVOKED", False))
+        self.assertEqual((self.state(identifier), self.fee()), ("rejected", 5500))
+        self.assertIn("rejected", self.w.run("apply", identifier, check=1).stderr)
+        self.assertEqual(self.w.run("ledger", "verify").returncode, 0)
+
+    def test_a_freeze_reaches_the_writer_before_its_commit_and_can_be_applied_later(self):
+        identifier, apply, holder = self.begun()
+        said = self.w.run("freeze", "--tenant", "acme", "--reason", "incident", check=0).stdout
+        self.assertIn("told to stop", said)
+        receipt = self.receipt(apply, holder)
+        self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("failed", "FROZEN"))
+        self.assertEqual(self.fee(), 5500)
+        self.w.run("thaw", "--tenant", "acme", "--reason", "over", check=0)
+        self.assertEqual(self.w.json("apply", identifier)["status"], "applied")
+
+    def test_a_rejection_that_comes_too_late_says_so(self):
+        identifier = self.propose()
+        self.w.run("proposals", "approve", identifier, "--yes", check=0)
+        self.assertEqual(self.w.json("apply", identifier)["status"], "applied")
+        result = self.w.run("proposals", "reject", identifier, "--yes", "--reason", "late", check=1)
+        self.assertIn("PROPOSAL_NOT_REJECTABLE", result.stderr)
 
 
 class Freezes(People):

@@ -9,7 +9,7 @@ ROLES = {"mcpd": 1, "writer": 2, "control": 4}
 TYPES = {"HELLO": 0x01, "FAILURE": 0x02, "PING": 0x03, "PONG": 0x04, "DOCUMENT": 0x05, "READ": 0x10, "RECORDED": 0x11,
          "PROPOSE": 0x12, "PROPOSED": 0x13, "REFUSE": 0x14, "RESOURCE": 0x15, "STATUS": 0x16, "STATED": 0x17, "WITHDRAW": 0x18, "CLAIM": 0x20, "JOB": 0x21, "IDLE": 0x22,
          "REPORT": 0x23, "APPLYING": 0x24, "OBSERVED": 0x25, "QUERY": 0x30, "SHOW": 0x31, "DECIDE": 0x32, "APPLY": 0x33,
-         "INSPECT": 0x34, "RESOLVE": 0x35}
+         "INSPECT": 0x34, "RESOLVE": 0x35, "STOP": 0x26, "PREPARE": 0x38, "SIGNED": 0x39, "FREEZE": 0x3a}
 
 
 def u32(value):
