@@ -263,16 +263,13 @@ check_all(struct ledger *l, const struct msg_decide *m, struct proposal *p,
 	return 0;
 }
 
-/* Row, statement and event, all or none: a state without its decision, or
- * the other way round, would be found by the checks and block the proposal. */
+/* Row, statement and event: a state without its decision, or the other way
+ * round, would be found by the checks and block the proposal. */
 static int
-record(struct ledger *l, const struct recording *r, struct err *e)
+record_all(struct ledger *l, const struct recording *r, struct err *e)
 {
-	int rc = store_request_begin(&l->store, e);
+	int rc = 0;
 
-	if (rc != 0) {
-		return rc;
-	}
 	if (r->d.action != DECISION_APPLY) {
 		rc = proposal_move(&l->store, r->p->proposal_id,
 		    &(struct proposal_moved){.from = r->p->state,
@@ -286,8 +283,20 @@ record(struct ledger *l, const struct recording *r, struct err *e)
 	if (rc == 0) {
 		rc = add_event(l, r, e);
 	}
-	store_request_end(&l->store, rc == 0);
 	l->head_wanted = true;
+	return rc;
+}
+
+/* All or none. */
+static int
+record(struct ledger *l, const struct recording *r, struct err *e)
+{
+	int rc = store_request_begin(&l->store, e);
+
+	if (rc == 0) {
+		rc = record_all(l, r, e);
+		store_request_end(&l->store, rc == 0);
+	}
 	return rc;
 }
 
@@ -412,6 +421,29 @@ decide_apply(struct ledger *l, const struct person *person,
 		.proposal_version = (uint32_t)cs->proposal_version,
 		.action = DECISION_APPLY},
 	    &p, e);
+}
+
+int
+decide_by_policy(struct ledger *l, const struct proposal *p,
+    const struct change_set *cs, struct span evaluation, struct err *e)
+{
+	struct recording r = {
+	    .p = p, .cs = cs, .move = {EVENT_APPROVE, STATE_APPROVED}};
+
+	r.d = (struct decision){.action = DECISION_APPROVE,
+	    .proposal_id = cs->proposal_id,
+	    .proposal_version = cs->proposal_version,
+	    .proposal_hash = cs->hash,
+	    .contract_digest = span_of(l->contract->digest_text),
+	    .user = span_of(arena_printf(l->scratch, "%s%.*s", DECISION_POLICY,
+		SPAN_ARGS(cs->action))),
+	    .uid = -1,
+	    .reason = evaluation,
+	    .issued_us = event_next_time(&l->store)};
+	r.d.expires_us =
+	    expiry_of(l, cs, DECISION_APPROVE, r.d.issued_us);
+	r.statement = statement_of(l, &r.d);
+	return record_all(l, &r, e);
 }
 
 int

@@ -6,7 +6,9 @@
 #include "common/base/log.h"
 #include "ledgerd/dispatch.h"
 #include "ledgerd/documents.h"
+#include "ledgerd/policy.h"
 #include "ledgerd/propose.h"
+#include "ledgerd/release.h"
 #include "ledgerd/record.h"
 #include "ledgerd/standing.h"
 
@@ -106,6 +108,14 @@ on_propose(struct conn *c, uint32_t id, const void *message)
 	}
 	/* What a person is going to decide about is fixed by a signed head. */
 	l->head_wanted = true;
+	if (done.created &&
+	    policy_consider(l, done.proposal_id, &done.state, &e) != 0) {
+		log_err(LOG_LEVEL_ERR, "policy_not_considered", &e);
+	}
+	if (strcmp(done.state, state_name(STATE_APPROVED)) == 0) {
+		release_by_policy(conn_claiming(
+		    l, job_executor_role(l, span_of(call.cap->name))));
+	}
 	reply = (struct msg_proposed){.proposal_id = done.proposal_id,
 	    .proposal_version = (uint32_t)done.version,
 	    .proposal_hash = done.hash,

@@ -13,6 +13,10 @@
 #include "common/crypto/verify.h"
 #include "proto/messages.h"
 
+/* Before the capability's name, in the place of a person: no person approved,
+ * the contract's approval.automatic did. */
+#define DECISION_POLICY "policy:"
+
 struct decision {
 	enum decision_action action;
 	struct span proposal_id;

@@ -111,6 +111,19 @@ BEGIN
 	DELETE FROM decision_signatures WHERE decision_id = OLD.decision_id;
 END;
 
+-- What was approved without a person, once for each limit that counts it.
+CREATE TABLE IF NOT EXISTS automatic_approvals (
+	capability TEXT NOT NULL,
+	limit_index INTEGER NOT NULL,
+	tenant_id TEXT NOT NULL,
+	object_id TEXT NOT NULL,
+	at_us INTEGER NOT NULL,
+	amount INTEGER NOT NULL,
+	proposal_id TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS automatic_approvals_in_window
+	ON automatic_approvals (capability, tenant_id, limit_index, at_us);
+
 -- One row per release of a proposal to a writer.
 CREATE TABLE IF NOT EXISTS jobs (
 	seq INTEGER PRIMARY KEY,

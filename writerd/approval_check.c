@@ -2,6 +2,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/contract/rules.h"
 
 /* What was seen among the approvals of one job. */
 struct count {
@@ -42,6 +43,30 @@ reviewer_counts(const struct contract *c, const struct decision *d,
 	return false;
 }
 
+/* The contract's own word instead of a person's: every rule is evaluated again
+ * here. That the limits were kept is what the ledger signed for. */
+static bool
+is_by_policy(const struct checked_job *j, const struct decision *d)
+{
+	static const char prefix[] = DECISION_POLICY;
+	size_t len = sizeof(prefix) - 1;
+
+	return d->user.len > len && memcmp(d->user.ptr, prefix, len) == 0 &&
+	       span_is((struct span){d->user.ptr + len, d->user.len - len},
+		   j->cap->name);
+}
+
+static int
+check_policy(const struct checked_job *j, struct err *e)
+{
+	if (j->cap->signatures || j->cap->approvals_needed > 1 ||
+	    j->cap->separate_applier || j->cap->required_role != NULL) {
+		return refuse(e, "this capability is approved by people");
+	}
+	return rules_check_automatic(
+	    j->cap, j->cs.patch, j->cs.patch_count, e);
+}
+
 /* The ledger's signature, and that the statement is about this and nothing
  * else. */
 static int
@@ -63,7 +88,12 @@ check_statement(const struct job_authority *authority,
 		    "an approval is not about exactly this proposal under "
 		    "this contract");
 	}
-	if (span_equal(d->user, cs->principal) ||
+	if (is_by_policy(j, d)) {
+		int rc = check_policy(j, e);
+		if (rc != 0) {
+			return rc;
+		}
+	} else if (span_equal(d->user, cs->principal) ||
 	    !reviewer_counts(authority->contract, d, j->cap->required_role)) {
 		return refuse(e,
 		    "an approval is by somebody whose approval does not count");

@@ -25,4 +25,8 @@ bool build_flag(const struct tree *t, uint32_t object, const char *key);
 int build_choice(const struct tree *t, uint32_t object, const char *key,
     const char *const *list);
 
+/* approval.automatic, in the arena; NULL when there is none. */
+struct contract_automatic *build_automatic(
+    const struct tree *t, struct arena *a, uint32_t approval);
+
 #endif

@@ -241,6 +241,7 @@ build_proposal(const struct tree *t, struct arena *a, uint32_t node,
 	    tree_is_text(t, tree_get(t, 0, "signatures"), "required") ||
 	    tree_is_text(t, tree_get(t, approval, "signatures"), "required");
 	cap->separate_applier = build_flag(t, approval, "separate_applier");
+	cap->automatic = build_automatic(t, a, approval);
 }
 
 /* Only mode cloud gets here without any context; it never resolves locally. */

@@ -50,6 +50,7 @@ extern const char *const contract_engines[];
 extern const char *const contract_providers[];
 extern const char *const contract_executor_types[];
 extern const char *const contract_arg_types[];
+extern const char *const contract_windows[];
 extern const char *const contract_algorithms[]; /* bit i is entry i */
 
 /* The whole document in the order of cli-config.md §1.2. */

@@ -124,6 +124,38 @@ enum version_advance {
 	ADVANCE_DATABASE_GENERATED, /* a trigger does */
 };
 
+/* Ours: "approval": { "automatic": … }: what is approved without a person. One
+ * rule for each patched column; exactly one of its three kinds. */
+struct contract_auto_rule {
+	const char *column;
+	struct span minimum; /* whole numbers; empty: another kind of rule */
+	struct span maximum;
+	struct scalar *one_of;
+	size_t one_of_count;
+	int64_t max_length; /* of a text, UTF-16 units; 0: another kind */
+};
+
+enum auto_window {
+	WINDOW_DAY, /* of UTC */
+	WINDOW_24H, /* the last 24 hours */
+	WINDOWS
+};
+
+/* How much of it, together with what was approved like that before. */
+struct contract_auto_limit {
+	const char *column; /* sum of its absolute values; NULL: how often */
+	int64_t maximum;
+	enum auto_window window;
+	bool per_object; /* else of the whole tenant */
+};
+
+struct contract_automatic {
+	struct contract_auto_rule *rules;
+	size_t rule_count;
+	struct contract_auto_limit *limits;
+	size_t limit_count;
+};
+
 struct contract_capability {
 	size_t index; /* position in contract.capabilities */
 	const char *name;
@@ -167,6 +199,7 @@ struct contract_capability {
 	int64_t approvals_needed;   /* distinct people, 1 to 10 */
 	bool signatures;            /* each approval needs a reviewer's own */
 	bool separate_applier;      /* who applies must not have approved */
+	struct contract_automatic *automatic; /* NULL: people approve */
 };
 
 /* Ours: "reviewers": { "<os user>": { "uid": 1000, "roles": ["…"] } }. */

@@ -49,6 +49,14 @@ int rules_check_patch(const struct contract_capability *cap,
     const struct named_scalar *row, size_t row_count,
     const struct named_scalar *patch, size_t patch_count, struct err *e);
 
+/*
+ * May this patch be approved without a person? Every column in it needs a rule
+ * of approval.automatic that its value fits; AUTOMATIC_NOT_ALLOWED
+ * (CS_E_DENIED) otherwise, and without such rules. Limits are not looked at.
+ */
+int rules_check_automatic(const struct contract_capability *cap,
+    const struct named_scalar *patch, size_t patch_count, struct err *e);
+
 /* The last rule for one column: may a patch of this capability name it? */
 bool rules_column_may_change(
     const struct contract_capability *cap, struct span column);

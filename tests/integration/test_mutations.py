@@ -126,6 +126,11 @@ class StolenKey(Mutations):
             body = b"".join(line for line in armored.splitlines() if not line.startswith(b"-----"))
             job["approvals"][1]["ssh_signature"] = body.decode()
 
+        def policy(job):
+            for approval in job["approvals"]:
+                approval["statement"]["reviewer"] = {"user": "policy:" + job["change_set"]["action"], "uid": -1,
+                                                     "role": None}
+
         def longer(job):
             job["approvals"][0]["statement"]["expires_at"] = "2036-01-01T00:00:00.000Z"
 
@@ -141,6 +146,7 @@ class StolenKey(Mutations):
         attack("one reviewer only", one, "QUORUM_NOT_MET")
         attack("signatures of each other", swapped)
         attack("a reviewer that the ledger invents", invented, "SIGNER_UNKNOWN")
+        attack("a policy that the contract does not have", policy, "APPROVAL_NOT_VERIFIED")
         attack("an approval that lasts longer", longer, "SIGNATURE_INVALID")
         attack("another row", other_row)
         self.allow("games", "news")

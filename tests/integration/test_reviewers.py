@@ -295,6 +295,55 @@ class Quorum(People):
         self.assertEqual(self.fee(), 5500)
 
 
+class Automatic(People):
+    approval = {"automatic": {
+        "columns": {"late_fee_cents": {"minimum": 100, "maximum": 1000}, "waiver_reason": {"max_length": 40}},
+        "limits": [{"maximum": 3, "window": "day", "per": "tenant"},
+                   {"column": "late_fee_cents", "maximum": 1500, "window": "24h", "per": "tenant"}]}}
+    document = {}
+
+    def proposed(self, fee, invoice="INV-3001", reason="small"):
+        answer = self.mcp.propose(invoice, fee=fee, reason=reason)
+        self.assertTrue(answer["ok"], answer)
+        identifier = answer["proposal"]["id"]
+        shown = self.w.json("proposals", "show", identifier)
+        return identifier, shown["proposal"]["state"], [e["kind"] for e in shown["events"]]
+
+    def test_what_fits_the_rules_is_approved_and_written_without_a_person(self):
+        identifier, state, _ = self.proposed(500)
+        self.assertEqual(state, "approved")
+        decision, = self.w.json("proposals", "show", identifier)["decisions"]
+        self.assertEqual(decision["statement"]["reviewer"]["user"], "policy:billing.propose_late_fee_waiver")
+        self.assertIn('"projected":500', decision["statement"]["reason"])
+        self.assertEqual(self.w.json("apply", identifier)["status"], "applied")
+        self.assertEqual(self.fee(), 500)
+        self.assertEqual(self.w.run("ledger", "verify").returncode, 0)
+
+    def test_what_does_not_fit_waits_for_a_person(self):
+        for fee, reason in ((99, "small"), (1001, "small"), (500, "x" * 41)):
+            identifier, state, kinds = self.proposed(fee, reason=reason)
+            self.assertEqual((state, "policy_auto_approval_deferred" in kinds), ("pending_review", False))
+        self.w.run("proposals", "approve", identifier, "--yes", check=0)
+        self.assertEqual(self.state(identifier), "approved")
+
+    def test_limits_count_what_was_approved_before(self):
+        self.assertEqual(self.proposed(700)[1], "approved")
+        _, state, kinds = self.proposed(600, "INV-3002")
+        self.assertEqual(state, "approved")
+        self.assertIn("policy_limit_near", kinds)  # 1300 of 1500
+        identifier, state, kinds = self.proposed(201)
+        self.assertEqual(state, "pending_review")
+        self.assertIn("policy_auto_approval_deferred", kinds)
+        self.assertEqual(self.proposed(200)[1], "approved")
+        # Three of three: the count now stands against it.
+        self.assertEqual(self.proposed(100, "INV-3002")[1], "pending_review")
+        self.assertEqual(self.fee(), 5500)
+
+    def test_a_freeze_is_a_freeze_of_the_policy_too(self):
+        self.w.run("freeze", "--reason", "x", check=0)
+        self.assertEqual(self.proposed(500)[1], "pending_review")
+
+
 class InHand(People):
     """A writer has the job and waits for the row, which somebody else holds."""
 
