@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
@@ -152,32 +153,23 @@ open_my(struct opening *o)
 }
 
 /*
- * A reader in WAL mode shares the -shm file with the writers and may have to
- * make it, so its folder has to be writable; otherwise reading is enough.
+ * The files, not their folder: a ledger may lie in it or below it. The
+ * connection was opened and has read, so in WAL mode -wal and -shm exist by now,
+ * and they stay as long as it does; a reader writes to -shm only.
  */
 static void
 allow_lite(struct sources *s, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	const char *folder = ".";
-	struct buf wal = BUF_INIT;
-	FILE *f = NULL;
+	const char *shm = arena_printf(s->arena, "%s-shm", path);
 
-	if (slash != NULL) {
-		folder = slash == path ? "/"
-				       : arena_strndup(s->arena, path,
-					     (size_t)(slash - path));
+	allow_path(s, path, PATH_RO);
+	allow_path(s, arena_printf(s->arena, "%s-wal", path), PATH_RO);
+	if (access(shm, F_OK) == 0) {
+		allow_path(s, shm, PATH_RW);
 	}
-	buf_printf(&wal, "%s-shm", path);
-	f = fopen(buf_text(&wal), "re");
-	allow_path(s, folder, f == NULL ? PATH_RO : PATH_RW);
-	if (f != NULL) {
-		(void)fclose(f);
-	}
-	buf_clear(&wal);
 }
 
-/* Opened now: once the sandbox is closed only the folder's rule decides. */
+/* Opened now: once the sandbox is closed only the rules of its files decide. */
 static int
 open_lite_path(struct span url, void *context)
 {

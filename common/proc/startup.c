@@ -285,12 +285,26 @@ judge(struct startup *s, int rc, struct err *e)
 	return degrade(s, missing.msg, e);
 }
 
+/* The boundary tests run code of their own behind a daemon's very own sandbox
+ * (tests/boundary/inside.c). No program that is installed has this. */
+#ifdef CS_TEST_HOOKS
+void startup_test_confining(const char *program) __attribute__((weak));
+void startup_test_confined(const char *program) __attribute__((weak));
+#define TEST_HOOK(hook)                   \
+	if ((hook) != NULL) {             \
+		(hook)(s->program);       \
+	}
+#else
+#define TEST_HOOK(hook)
+#endif
+
 int
 startup_confine(struct startup *s, const struct confine *c, struct err *e)
 {
 	struct err local = {0};
 	int rc = check_single_thread(&local);
 
+	TEST_HOOK(startup_test_confining);
 	/* Also on failure: what was not asked for by now is not needed. */
 	env_snapshot_free(&s->env);
 	if (rc == 0) {
@@ -314,6 +328,7 @@ startup_confine(struct startup *s, const struct confine *c, struct err *e)
 	if (rc != 0 && e != NULL) {
 		*e = local;
 	}
+	TEST_HOOK(startup_test_confined);
 	return rc;
 }
 

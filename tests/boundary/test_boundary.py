@@ -1,11 +1,13 @@
-"""The boundary with the real ledgerd and writerd: as one uid and as three.
+"""The boundary with the real daemons, attacked from inside of each and from a shell.
 
-A hijacked mcpd (tests/boundary/hijacked_mcpd.c: confined like the real one, then
-hostile) and a plain program under mcpd's uid try to reach the ledger file, the
-write credential, the siblings' environment and memory, and the other sockets."""
+Each daemon runs with an attacker inside (tests/boundary/inside.c: same sandbox,
+same uid, same descriptors), started as three users (E1), as one (E2), and as one
+on a kernel without Landlock (E3). EXPECTED is the whole table: what is not in it
+as "yes" must not work. A plain program under the same or another uid is SHELL."""
 import contextlib
 import os
 import re
+import select
 import shutil
 import socket
 import subprocess
@@ -23,6 +25,33 @@ USERS = {"cs-ledgerd": 64901, "cs-writerd": 64902, "cs-mcpd": 64903}
 REVIEWERS = 64904
 
 
+# What kills whoever tries it: no program of ours ever does this.
+KILLED = {"exec", "fork", "unshare", "mount", "bpf", "io_uring", "keyctl", "ptrace of others", "pidfd_getfd of others"}
+LEDGER = {"read ledger", "write ledger", "read wal", "write wal", "read key", "write key"}
+SOURCE = {"read source", "write source"}
+# What works from inside, by role and mode. Everything else must not. "home" is a
+# file of the user who started us, "source" the SQLite database.
+EXPECTED = {
+    "mcpd": {
+        "E1": {"read source"},
+        "E2": {"read source"},
+        # One uid, and nothing limits paths or ports: docs/modes.md says so.
+        "E3": LEDGER | SOURCE | {"read contract", "write contract", "read home", "write home", "tcp"},
+    },
+    "ledgerd": {
+        "E1": LEDGER,
+        "E2": LEDGER,
+        "E3": LEDGER | SOURCE | {"read contract", "write contract", "read home", "write home"},
+    },
+    # A SQLite source is a folder to its writer, which has to make a journal in it.
+    "writerd": {
+        "E1": SOURCE | {"read contract", "read home", "write home"},
+        "E2": SOURCE | LEDGER | {"read contract", "write contract", "read home", "write home"},
+        "E3": SOURCE | LEDGER | {"read contract", "write contract", "read home", "write home", "tcp"},
+    },
+}
+
+
 def as_uid(uid, command):
     return ["setpriv", "--reuid=%d" % uid, "--regid=%d" % uid, "--clear-groups", "--bounding-set=-all",
             "--inh-caps=-all", "--no-new-privs", *command]
@@ -31,19 +60,25 @@ def as_uid(uid, command):
 class System:
     """countersign-run with the real daemons, or with a hijacked mcpd."""
 
-    def __init__(self, hijacked):
+    def __init__(self, inside):
         self.bin = tempfile.mkdtemp(prefix="countersign-bin-", dir="/tmp")
         os.chmod(self.bin, 0o755)
         for name in ("countersign", "countersign-run", "ledgerd", "writerd", "mcpd"):
             shutil.copy(os.path.join(BIN, name), os.path.join(self.bin, name))
-        if hijacked:
-            shutil.copy(os.path.join(TESTS, "hijacked", "mcpd"), os.path.join(self.bin, "mcpd"))
+        self.inside = {}
+        for name in ("ledgerd", "writerd", "mcpd") if inside else ():
+            shutil.copy(os.path.join(TESTS, "inside", name), os.path.join(self.bin, name))
+            for suffix in ("in", "out"):
+                path = os.path.join(self.bin, "attack.%s.%s" % (name, suffix))
+                os.mkfifo(path)
+                os.chmod(path, 0o666)
+                self.inside[name, suffix] = os.fdopen(os.open(path, os.O_RDWR), "r+b", buffering=0)
         shutil.copy(os.path.join(TESTS, "attacker"), os.path.join(self.bin, "attacker"))
         self.w = Workspace("sqlite")
         os.chmod(self.w.path, 0o755)
         self.process = None
 
-    def start(self, wrap, owner):
+    def start(self, wrap, owner, *flags):
         for folder, _, files in os.walk(self.w.path):
             for name in [folder] + [os.path.join(folder, f) for f in files]:
                 os.chown(name, owner, owner)
@@ -51,7 +86,7 @@ class System:
                     # The source is for every role; what matters is the ledger.
                     os.chmod(name, 0o777 if name == folder else 0o666)
         command = [os.path.join(self.bin, "countersign-run"), "--config", self.w.config, "--store", self.w.store,
-                   "--roles", "ledgerd,writerd,mcpd"]
+                   "--roles", "ledgerd,writerd,mcpd", *flags]
         self.log = open(os.path.join(self.w.path, "run.log"), "w+")
         self.process = subprocess.Popen(wrap(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, env=self.w.env)
@@ -73,14 +108,16 @@ class System:
         assert "result" in self.process.stdout.readline(), open(self.log.name).read()
         return self
 
-    def tell(self, line):
-        """One command to the hijacked mcpd: (worked?, errno name)."""
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline().split()
-        if not answer:
-            raise EOFError(line)
-        return answer[1] == "yes", answer[2]
+    def tell(self, role, command):
+        """One command to the attacker inside a daemon: ("yes", "no" or "killed", errno)."""
+        self.inside[role, "in"].write(command.encode() + b"\n")
+        line = b""
+        while not line.endswith(b"\n"):
+            if not select.select([self.inside[role, "out"]], [], [], 30)[0]:
+                raise AssertionError("no answer from inside %s to %s" % (role, command))
+            line += self.inside[role, "out"].read(1)
+        words = line.decode().split() + [""]
+        return words[0], words[1]
 
     def attack(self, uid, pid, secret):
         """What a plain program under `uid` can do to `pid`: names that worked."""
@@ -96,6 +133,8 @@ class System:
             self.process.wait(20)
         with contextlib.suppress(Exception):
             self.process.kill()
+        for file in self.inside.values():
+            file.close()
         self.process.stdout.close()
         self.log.close()
         self.w.close()
@@ -130,8 +169,8 @@ def read_as(uid, path):
 
 @unittest.skipIf(os.geteuid() != 0, "needs root to become other users")
 class Boundary(unittest.TestCase):
-    def system(self, hijacked=True):
-        system = System(hijacked)
+    def system(self, inside=False):
+        system = System(inside)
         self.addCleanup(system.close)
         return system
 
@@ -149,52 +188,72 @@ class Boundary(unittest.TestCase):
         script = 'mount --bind "$1" /etc/passwd && mount --bind "$2" /etc/group && shift 2 && exec "$@"'
         return ["unshare", "-m", "sh", "-c", script, "sh", passwd, group] + command
 
-    def attempts(self, s):
+    def attempts(self, s, role):
+        """(name in the table, command) for everything that code inside `role` tries."""
         store, run = s.w.store, s.w.store + ".run"
-        pids = [s.pid("ledgerd"), s.pid("writerd"), s.process.pid]
-        for path in (store, store + "-wal", store + ".key", s.w.source, s.w.config, "/etc/shadow"):
-            yield "read " + path
-            yield "write " + path
+        files = {"ledger": store, "wal": store + "-wal", "key": store + ".key", "source": s.w.source,
+                 "contract": s.w.config, "shadow": "/etc/shadow", "home": os.path.join(s.w.path, "private")}
+        for name, path in files.items():
+            yield "read " + name, "read " + path
+            yield "write " + name, "write " + path
         for name in ("control", "writer", "mcpd"):
-            yield "unix %s/%s.sock" % (run, name)
-        yield "unix /run/dbus/system_bus_socket"
-        yield "netlink"
-        for pid in pids:
-            for name in ("environ", "mem", "maps", "fd/0", "cmdline"):
-                yield "read /proc/%d/%s" % (pid, name)
+            yield "unix " + name, "unix %s/%s.sock" % (run, name)
+        yield "unix dbus", "unix /run/dbus/system_bus_socket"
+        for name in ("netlink", "bind", "exec", "fork", "unshare", "mount", "bpf", "io_uring", "keyctl"):
+            yield name, name
+        yield "tcp", "tcp 9"
+        others = [n for n in ("ledgerd", "writerd", "mcpd") if n != role]
+        secret = s.w.env["SHOP_WRITE_URL"]
+        for name in others + ["supervisor"]:
+            pid = s.process.pid if name == "supervisor" else s.pid(name)
+            for probe in ("environ", "mem", "process_vm", "ptrace", "pidfd_getfd", "list_fds", "kill", "prlimit"):
+                yield probe + " of others", "%s %d %s" % (probe, pid, secret)
 
-    def hijacked_reaches_nothing(self, s):
-        self.assertEqual(s.tell("ledger"), (True, "-"), "its own channel is all it has")
-        for attempt in self.attempts(s):
-            with self.subTest(attempt=attempt):
-                worked, code = s.tell(attempt)
-                self.assertFalse(worked)
-                self.assertIn(code, ("EACCES", "EPERM", "ENOENT", "ESRCH", "EAFNOSUPPORT"))
+    def attack_from_inside(self, mode, wrap, owner, *flags):
+        s = self.system(inside=True)
+        with open(os.path.join(s.w.path, "private"), "w") as file:
+            file.write("a file of the user's\n")
+        os.chmod(os.path.join(s.w.path, "private"), 0o600)
+        s.start(wrap, owner, *flags).serving()
+        for role in ("mcpd", "ledgerd", "writerd"):
+            for name, command in self.attempts(s, role):
+                with self.subTest(mode=mode, role=role, attempt=command):
+                    answer, code = s.tell(role, command)
+                    allowed = name in EXPECTED[role][mode]
+                    self.assertEqual(answer == "yes", allowed, "%s: %s %s" % (name, answer, code))
+                    if not allowed and name in KILLED:
+                        self.assertEqual(answer, "killed", name)
+        # And all of it goes on: what was killed was the attacker.
+        s.process.stdin.write('{"jsonrpc":"2.0","id":2,"method":"ping"}\n')
+        s.process.stdin.flush()
+        self.assertIn("result", s.process.stdout.readline())
 
-    def test_one_uid_hijacked_mcpd_reaches_nothing(self):
-        s = self.system().start(lambda c: as_uid(NOBODY, c), NOBODY)
-        self.hijacked_reaches_nothing(s)
+    def test_e1_three_users(self):
+        self.attack_from_inside("E1", self.private_users, 0)
 
-    def test_three_uids_hijacked_mcpd_reaches_nothing(self):
-        s = self.system().start(self.private_users, 0)
-        self.hijacked_reaches_nothing(s)
+    def test_e2_one_uid_with_landlock(self):
+        self.attack_from_inside("E2", lambda c: as_uid(NOBODY, c), NOBODY)
 
-    def test_what_must_not_happen_at_all_kills_it(self):
-        for attempt in ("ptrace 1", "signal 1", "limit 1", "exec", "fork", "bind", "accept"):
-            with self.subTest(attempt=attempt):
-                s = self.system().start(lambda c: as_uid(NOBODY, c), NOBODY)
-                with self.assertRaises(EOFError):
-                    s.tell(attempt)
+    def test_e3_one_uid_without_landlock(self):
+        self.attack_from_inside("E3", lambda c: as_uid(NOBODY, [os.path.join(TESTS, "without_landlock"), *c]), NOBODY,
+                                "--accept-reduced-isolation")
+
+    def test_e3_is_refused_unless_it_is_accepted(self):
+        s = self.system(inside=False)
+        s.start(lambda c: as_uid(NOBODY, [os.path.join(TESTS, "without_landlock"), *c]), NOBODY)
+        self.assertNotEqual(s.process.wait(30), 0)
+        with open(s.log.name) as log:
+            self.assertIn("andlock", log.read())
 
     def test_one_uid_another_program_cannot_read_the_running_daemons(self):
-        s = self.system(hijacked=False).start(lambda c: as_uid(NOBODY, c), NOBODY).serving()
+        s = self.system().start(lambda c: as_uid(NOBODY, c), NOBODY).serving()
         for name in ("ledgerd", "writerd", "mcpd"):
             worked = s.attack(NOBODY, s.pid(name), s.w.env["SHOP_WRITE_URL"])
             # The same uid may signal: docs/modes.md says so.
             self.assertLessEqual(set(worked), {"kill", "signal", "prlimit"}, name)
 
     def test_three_uids_mcpds_user_reaches_nothing(self):
-        s = self.system(hijacked=False).start(self.private_users, 0).serving()
+        s = self.system().start(self.private_users, 0).serving()
         mcpd = USERS["cs-mcpd"]
         for name in ("ledgerd", "writerd"):
             with open("/proc/%d/status" % s.pid(name)) as status:
@@ -213,7 +272,7 @@ class Boundary(unittest.TestCase):
         self.assertFalse(connect_as(NOBODY, run + "/control.sock"))
 
     def test_no_secret_in_arguments_or_environment_of_any_process(self):
-        s = self.system(hijacked=False).start(lambda c: as_uid(NOBODY, c), NOBODY).serving()
+        s = self.system().start(lambda c: as_uid(NOBODY, c), NOBODY).serving()
         s.w.env["marker"] = s.w.env["SHOP_WRITE_URL"]
         for name in ("ledgerd", "writerd", "mcpd"):
             for file in ("cmdline", "environ"):
