@@ -16,40 +16,15 @@ import tempfile
 import time
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
+from promises import EXPECTED, KILLED  # noqa: E402
 from workspace import BIN, Workspace, child_of  # noqa: E402
 
 TESTS = os.path.join(os.path.dirname(BIN), "tests")
 NOBODY = 65534
 USERS = {"cs-ledgerd": 64901, "cs-writerd": 64902, "cs-mcpd": 64903}
 REVIEWERS = 64904
-
-
-# What kills whoever tries it: no program of ours ever does this.
-KILLED = {"exec", "fork", "unshare", "mount", "bpf", "io_uring", "keyctl", "ptrace of others", "pidfd_getfd of others"}
-LEDGER = {"read ledger", "write ledger", "read wal", "write wal", "read key", "write key"}
-SOURCE = {"read source", "write source"}
-# What works from inside, by role and mode. Everything else must not. "home" is a
-# file of the user who started us, "source" the SQLite database.
-EXPECTED = {
-    "mcpd": {
-        "E1": {"read source"},
-        "E2": {"read source"},
-        # One uid, and nothing limits paths or ports: docs/modes.md says so.
-        "E3": LEDGER | SOURCE | {"read contract", "write contract", "read home", "write home", "tcp"},
-    },
-    "ledgerd": {
-        "E1": LEDGER,
-        "E2": LEDGER,
-        "E3": LEDGER | SOURCE | {"read contract", "write contract", "read home", "write home"},
-    },
-    # A SQLite source is a folder to its writer, which has to make a journal in it.
-    "writerd": {
-        "E1": SOURCE | {"read contract", "read home", "write home"},
-        "E2": SOURCE | LEDGER | {"read contract", "write contract", "read home", "write home"},
-        "E3": SOURCE | LEDGER | {"read contract", "write contract", "read home", "write home", "tcp"},
-    },
-}
 
 
 def as_uid(uid, command):

@@ -11,7 +11,9 @@ import unittest
 
 import jsonschema
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "boundary")]
+import promises  # noqa: E402
 from workspace import BIN, ROOT, Workspace  # noqa: E402
 from postgres import PASSWORD, Postgres  # noqa: E402
 
@@ -76,6 +78,12 @@ def problem(table, words):
 
 
 class Documents(unittest.TestCase):
+    def test_the_threat_model_is_what_the_tests_say(self):
+        with open(promises.DOCUMENT) as file:
+            text = file.read()
+        self.assertEqual(promises.generated(text), text, "run tests/boundary/promises.py write")
+        self.assertEqual(promises.missing_tests(), [])
+
     def test_every_contract_is_valid(self):
         schema = json.loads(read(os.path.join(ROOT, "schemas/contract.schema.json")))
         contracts = {}
