@@ -11,6 +11,7 @@
 #include "ledgerd/metrics.h"
 #include "ledgerd/reconcile.h"
 #include "ledgerd/release.h"
+#include "ledgerd/report.h"
 #include "ledgerd/shadow.h"
 #include "ledgerd/verify.h"
 
@@ -34,7 +35,10 @@ on_query(struct conn *c, uint32_t id, const void *message)
 {
 	struct buf document = BUF_INIT;
 	struct err e = {0};
-	int rc = document_query(c->ledger, message, &document, &e);
+	const struct msg_query *m = message;
+	int rc = m->kind == QUERY_REPORT
+		     ? report_write(c->ledger, m, &document, &e)
+		     : document_query(c->ledger, m, &document, &e);
 
 	answer(c, id, rc, &document, &e);
 }
@@ -340,6 +344,12 @@ on_keep(struct conn *c, uint32_t id, const void *message)
 }
 
 static void
+on_erase(struct conn *c, uint32_t id, const void *message)
+{
+	keep_erase(c, id, message);
+}
+
+static void
 on_shadow(struct conn *c, uint32_t id, const void *message)
 {
 	struct buf document = BUF_INIT;
@@ -364,5 +374,6 @@ const struct dispatch_row dispatch_control[] = {
     {MSG_PREPARE, on_prepare},
     {MSG_SIGNED, on_signed},
     {MSG_FREEZE, on_freeze},
+    {MSG_ERASE, on_erase},
     {0, NULL},
 };

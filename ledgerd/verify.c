@@ -4,6 +4,7 @@
 #include "common/crypto/sshsig.h"
 #include "common/crypto/digest.h"
 #include "ledgerd/documents.h"
+#include "ledgerd/keep/erase.h"
 #include "ledgerd/slices.h"
 #include "ledgerd/store/events.h"
 #include "ledgerd/store/tombstones.h"
@@ -70,11 +71,12 @@ check_event(struct walk *w, struct err *e)
 		}
 	}
 	event_body_digest(stmt_span(st, 9), body, digest);
-	/* A body that is NULL was erased on purpose; its digest stays in the
-	 * chain, so only a body that is there can be false. */
-	if (sqlite3_column_type(st, 10) != SQLITE_NULL &&
-	    !span_equal(stored_digest,
-		(struct span){(const char *)digest, sizeof(digest)})) {
+	/* A body that an event says was erased leaves its digest in the chain;
+	 * any other has to fit it. */
+	if (	    !span_equal(stored_digest,
+		(struct span){(const char *)digest, sizeof(digest)}) &&
+	    !(span_is(body, ERASED_BODY) &&
+		erase_covers(w->store, row.event_id))) {
 		return bad_row(e, "EVENT_BODY_EDITED",
 		    "the body is not the one that was recorded");
 	}

@@ -380,13 +380,21 @@ void
 job_envelope(struct span payload, const uint8_t signature[SIGNATURE_LEN],
     const uint8_t public_key[PUBLIC_KEY_LEN], struct buf *out)
 {
+	dsse_envelope(DSSE_TYPE_JOB, payload, signature, public_key, out);
+}
+
+void
+dsse_envelope(const char *type, struct span payload,
+    const uint8_t signature[SIGNATURE_LEN],
+    const uint8_t public_key[PUBLIC_KEY_LEN], struct buf *out)
+{
 	char id[KEYID_TEXT_SIZE];
 	struct json_out j;
 
 	key_id(public_key, id);
 	json_begin(&j, out, 0);
 	json_open(&j, '{');
-	json_field_text(&j, "payloadType", DSSE_TYPE_JOB);
+	json_field_text(&j, "payloadType", type);
 	put_base64(&j, "payload", payload.ptr, payload.len);
 	json_key(&j, "signatures");
 	json_open(&j, '[');

@@ -109,4 +109,9 @@ int job_check_derivation(const struct job *job, const struct change_set *cs,
 void job_envelope(struct span payload, const uint8_t signature[SIGNATURE_LEN],
     const uint8_t public_key[PUBLIC_KEY_LEN], struct buf *out);
 
+/* The same for a document of any type. */
+void dsse_envelope(const char *type, struct span payload,
+    const uint8_t signature[SIGNATURE_LEN],
+    const uint8_t public_key[PUBLIC_KEY_LEN], struct buf *out);
+
 #endif

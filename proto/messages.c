@@ -158,6 +158,10 @@ TABLE(freeze, msg_freeze, ENUM(msg_freeze, scope, FREEZE_SCOPES),
     TEXT(msg_freeze, name, MSG_NAME_MAX), BOOLEAN(msg_freeze, frozen),
     TEXT(msg_freeze, reason, 4096));
 
+TABLE(erase, msg_erase, TEXT(msg_erase, tenant, MSG_NAME_MAX),
+    TEXT(msg_erase, object_id, MSG_NAME_MAX), TEXT(msg_erase, reason, 4096),
+    BOOLEAN(msg_erase, dry_run));
+
 TABLE(stop, msg_stop, TEXT(msg_stop, job_id, MSG_ID_MAX),
     TEXT(msg_stop, reason, 64));
 
@@ -200,6 +204,7 @@ static const struct {
     {MSG_PREPARE, &decide_table},
     {MSG_SIGNED, &signed_decision_table},
     {MSG_FREEZE, &freeze_table},
+    {MSG_ERASE, &erase_table},
     {MSG_STOP, &stop_table},
 };
 

@@ -17,6 +17,7 @@ enum query_kind {
 	QUERY_EVIDENCE,
 	QUERY_AUDIT,
 	QUERY_REPLAYS,
+	QUERY_REPORT, /* one signed document instead of a list */
 	QUERY_KINDS
 };
 
@@ -95,6 +96,14 @@ struct msg_freeze {
 	struct span name; /* tenant or capability; empty for all */
 	bool frozen;
 	struct span reason;
+};
+
+/* Erase the values that the ledger holds about an object of a tenant. */
+struct msg_erase {
+	struct span tenant;
+	struct span object_id;
+	struct span reason;
+	bool dry_run; /* only count */
 };
 
 /* Release an approved proposal and wait up to `wait_ms` for its receipt. A

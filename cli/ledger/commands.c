@@ -74,6 +74,27 @@ static const struct args_spec apply_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
 static const struct args_spec export_decisions_spec[] = {ARG_STORE, ARG_CONFIG,
     {"output", ARGS_VALUE, "folder for the files"}, ARG_HELP, ARG_END};
 
+static const struct args_spec report_spec[] = {
+    {"proposal", ARGS_VALUE, "about this proposal"},
+    {"object", ARGS_VALUE, "about this object, type:id"},
+    {"principal", ARGS_VALUE, "about what this principal proposed"},
+    {"tenant", ARGS_VALUE, "of this tenant (with --object, --principal)"},
+    {"format", ARGS_VALUE, "json (the signed envelope) or markdown"},
+    {"output", ARGS_VALUE, "write to this file"}, ARG_STORE, ARG_CONFIG,
+    ARG_HELP, ARG_END};
+
+static const struct args_spec report_verify_spec[] = {
+    {"file", ARGS_VALUE, "the report, JSON or Markdown"},
+    {"public-key", ARGS_VALUE, "the ledger's .key.pub"}, ARG_HELP, ARG_END};
+
+static const struct args_spec erase_spec[] = {
+    {"tenant", ARGS_VALUE, "of this tenant"},
+    {"object-id", ARGS_VALUE, "this object, by its id"},
+    {"reason", ARGS_VALUE, "why; it is recorded"},
+    {"dry-run", ARGS_FLAG, "only count (what it does without --yes)"},
+    {"yes", ARGS_FLAG, "do it"}, ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP,
+    ARG_END};
+
 static const struct args_spec freeze_spec[] = {
     {"tenant", ARGS_VALUE, "only this tenant"},
     {"capability", ARGS_VALUE, "only this capability"},
@@ -236,6 +257,10 @@ const struct command ledger_commands[] = {
 	cmd_replay_show},
     {"replay", "export", "<id|latest>", "Write the story to a file",
 	replay_spec, cmd_replay_export},
+    {"report", NULL, "", "Write what the ledger holds, signed", report_spec,
+	cmd_report},
+    {"report", "verify", "", "Check a report with the ledger's public key",
+	report_verify_spec, cmd_report_verify},
     {"evidence", "list", "", "List what was read", read_list_spec,
 	cmd_evidence_list},
     {"evidence", "show", "<id>", "Show what was read", show_spec,
@@ -272,6 +297,8 @@ const struct command ledger_commands[] = {
     {"store", "backup", "",
 	"Copy the ledger while it runs, and verify the copy", backup_spec,
 	cmd_store_backup},
+    {"erase", NULL, "", "Erase the values held about an object", erase_spec,
+	cmd_erase},
     {"metrics", NULL, "", "Print what ledgerd has counted, for a collector",
 	metrics_spec, cmd_metrics},
     {NULL, NULL, NULL, NULL, NULL, NULL},

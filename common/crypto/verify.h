@@ -20,6 +20,7 @@ struct err;
 #define DSSE_TYPE_DECISION "application/vnd.countersign.decision+json"
 #define DSSE_TYPE_RECEIPT  "application/vnd.countersign.receipt+json"
 #define DSSE_TYPE_HEAD     "application/vnd.countersign.chain-head+json"
+#define DSSE_TYPE_REPORT   "application/vnd.countersign.report+json"
 #define DSSE_TYPE_TOMB     "application/vnd.countersign.tombstone+json"
 
 /* PAE: "DSSEv1" SP len(type) SP type SP len(body) SP body. */

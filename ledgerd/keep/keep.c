@@ -1,6 +1,7 @@
 #include "ledgerd/keep/keep.h"
 
 #include "ledgerd/group_commit.h"
+#include "ledgerd/keep/erase.h"
 
 const char *
 keep_path(const struct ledger *l)
@@ -48,4 +49,18 @@ keep_start(struct conn *c, uint32_t id, const struct msg_keep *m)
 	} else {
 		backup_start(c, id, &person);
 	}
+}
+
+void
+keep_erase(struct conn *c, uint32_t id, const struct msg_erase *m)
+{
+	struct person person;
+	struct err e = {0};
+
+	person_of(c->ledger, c->uid, &person);
+	if (check_owner(&person, &e) != 0) {
+		conn_fail(c, id, &e, false);
+		return;
+	}
+	erase_start(c, id, &person, m);
 }

@@ -37,4 +37,7 @@ void vacuum_start(struct conn *c, uint32_t id, bool forced);
 /* The path of the ledger file. */
 const char *keep_path(const struct ledger *l);
 
+/* ERASE, by the same people: see erase.h. */
+void keep_erase(struct conn *c, uint32_t id, const struct msg_erase *m);
+
 #endif

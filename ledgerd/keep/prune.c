@@ -148,7 +148,7 @@ step_proposals(struct prune *p, struct err *e)
  */
 #define MAY_GO                                                                \
 	"(kind NOT IN ('contract_activated', 'ledger_pruned',"                \
-	" 'ledger_backed_up', 'frozen', 'thawed') AND (proposal_id IS NULL OR NOT EXISTS (SELECT" \
+	" 'ledger_backed_up', 'frozen', 'thawed', 'erased') AND (proposal_id IS NULL OR NOT EXISTS (SELECT" \
 	" 1 FROM proposals p WHERE p.proposal_id = events.proposal_id"        \
 	" AND NOT " IS_OVER ")))"
 

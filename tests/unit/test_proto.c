@@ -176,7 +176,7 @@ static const struct layout {
     {MSG_REPORT, "t200y60000"},
     {MSG_APPLYING, "t200"},
     {MSG_OBSERVED, "t200e5t64t1024l512(" SCALAR ")"},
-    {MSG_QUERY, "e6ul24(t64t512)"},
+    {MSG_QUERY, "e7ul24(t64t512)"},
     {MSG_SHOW, "e11t200"},
     {MSG_DECIDE, "t200t200ue3t4096"},
     {MSG_APPLY, "t200bu"},
@@ -189,6 +189,7 @@ static const struct layout {
     {MSG_PREPARE, "t200t200ue3t4096"},
     {MSG_SIGNED, "y16384y2048"},
     {MSG_FREEZE, "e3t512bt4096"},
+    {MSG_ERASE, "t512t512t4096b"},
 };
 
 /* Where a field of a generated payload stands. */
@@ -576,6 +577,7 @@ static const struct {
     {0x38, "PREPARE", "C", 16384, 'O', 0x05},
     {0x39, "SIGNED", "C", 32768, 'O', 0x05},
     {0x3a, "FREEZE", "C", 16384, 'O', 0x05},
+    {0x3b, "ERASE", "C", 16384, 'O', 0x05},
 };
 
 static const struct {

@@ -1,0 +1,137 @@
+"""What somebody else can check: signed reports, and a chain that still holds after
+personal values were erased from it."""
+import base64
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from workspace import BIN, Workspace  # noqa: E402
+
+SECRET = "waived for Mrs Example of Elm Street"
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.w = Workspace("sqlite")
+        self.addCleanup(self.w.close)
+        self.identifier = self.w.approved(reason=SECRET)
+        self.assertEqual(self.w.json("apply", self.identifier)["status"], "applied")
+        self.w.proposed("INV-3002")
+
+    def file_holds(self, text):
+        found = False
+        for suffix in ("", "-wal"):
+            path = self.w.store + suffix
+            if os.path.exists(path):
+                with open(path, "rb") as file:
+                    found = found or text.encode() in file.read()
+        return found
+
+
+class Reports(Case):
+    def report(self, *words, name="report"):
+        path = os.path.join(self.w.path, name)
+        self.w.run("report", *words, "--output", path, check=0)
+        return path
+
+    def verify(self, path, key=None):
+        """By somebody who has the file, the public key and the command, nothing else."""
+        return subprocess.run([os.path.join(BIN, "countersign"), "report", "verify", "--file", path, "--public-key",
+                               key or self.w.store + ".key.pub"], capture_output=True, text=True, cwd="/", check=False)
+
+    def test_a_report_says_who_decided_and_what_became_of_it_without_row_values(self):
+        path = self.report("--proposal", self.identifier)
+        with open(path) as file:
+            envelope = json.load(file)
+        report = json.loads(base64.b64decode(envelope["payload"]))
+        proposal, = report["proposals"]
+        self.assertEqual((proposal["state"], proposal["decisions"][0]["statement"]["action"],
+                          proposal["receipts"][0]["status"]), ("applied", "approve", "applied"))
+        self.assertNotIn(SECRET, json.dumps(report))
+        self.assertEqual([e["kind"] for e in proposal["entries"]][-1], "writeback_applied")
+        self.assertEqual(self.verify(path).returncode, 0)
+
+    def test_one_changed_byte_of_a_report_shows(self):
+        for words in ((), ("--format", "markdown")):
+            path = self.report("--proposal", self.identifier, *words)
+            self.assertEqual(self.verify(path).returncode, 0, words)
+            with open(path, "rb") as file:
+                good = file.read()
+            for at in range(5, len(good) - 5, max(1, len(good) // 40)):
+                with open(path, "wb") as file:
+                    file.write(good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
+                self.assertNotEqual(self.verify(path).returncode, 0, (words, at, good[at - 20:at + 20]))
+
+    def test_another_ledgers_key_does_not_fit(self):
+        path = self.report("--proposal", self.identifier)
+        other = Workspace("sqlite")
+        self.addCleanup(other.close)
+        other.proposed()
+        result = self.verify(path, other.store + ".key.pub")
+        self.assertIn("REPORT_NOT_SIGNED", result.stderr)
+
+    def test_an_object_and_a_principal_are_reported_inside_one_tenant(self):
+        for words, count in ((("--object", "invoices:INV-3001", "--tenant", "acme"), 1),
+                             (("--principal", "support_agent_17", "--tenant", "acme"), 2),
+                             (("--principal", "support_agent_17", "--tenant", "other"), 0)):
+            with open(self.report(*words)) as file:
+                report = json.loads(base64.b64decode(json.load(file)["payload"]))
+            self.assertEqual(len(report["proposals"]), count, words)
+        for words in (("--object", "invoices:INV-3001"), ("--proposal", self.identifier, "--principal", "x"), ()):
+            self.assertIn("REPORT_SCOPE_INVALID", self.w.run("report", *words, check=1).stderr)
+        self.assertIn("PROPOSAL_NOT_FOUND", self.w.run("report", "--proposal", "wrp_x", check=1).stderr)
+
+    def test_a_damaged_ledger_reports_nothing_as_true(self):
+        self.w.wait_idle()
+        self.w.tampered = True
+        self.w.ledger("UPDATE decisions SET statement = replace(statement, 'approve', 'apqrove')")
+        self.assertIn("APPROVAL_NOT_VERIFIED", self.w.run("report", "--proposal", self.identifier, check=1).stderr)
+
+
+class Erasing(Case):
+    words = ("erase", "--tenant", "acme", "--object-id", "INV-3001", "--reason", "request 12")
+
+    def test_values_go_and_the_chain_still_holds(self):
+        self.assertTrue(self.file_holds(SECRET))
+        counted = self.w.json(*self.words)
+        self.assertTrue(counted["dry_run"])
+        self.assertTrue(self.file_holds(SECRET))
+        done = self.w.json(*self.words, "--yes")
+        self.assertEqual((done["events"], done["proposals"]), (counted["events"], 1))
+        self.assertGreater(done["events"], 3)
+        self.assertEqual(self.w.run("ledger", "verify").returncode, 0)
+        self.w.run("store", "vacuum", check=0)
+        self.w.wait_idle()
+        self.assertFalse(self.file_holds(SECRET))
+        # What is about another object is as it was; lists go on.
+        self.assertEqual(len(self.w.json("proposals", "list")["proposals"]), 1)
+        self.w.run("evidence", "list", check=0)
+        self.w.run("events", "tail", check=0)
+        self.assertEqual(self.w.json(*self.words, "--yes")["events"], 0)
+
+    def test_what_still_waits_is_not_erased(self):
+        result = self.w.run("erase", "--tenant", "acme", "--object-id", "INV-3002", "--reason", "x", "--yes", check=1)
+        self.assertIn("ERASE_NOT_OVER", result.stderr)
+        self.assertEqual(len(self.w.json("proposals", "list")["proposals"]), 2)
+        self.assertIn("ERASE_INCOMPLETE", self.w.run("erase", "--tenant", "acme", "--yes", check=1).stderr)
+
+    def test_a_body_that_nobody_erased_on_the_record_is_damage(self):
+        self.w.run(*self.words, "--yes", check=0)
+        self.w.wait_idle()
+        self.w.tampered = True
+        for body in ("CAST('{\"erased\":true}' AS BLOB)", "NULL"):
+            row, = self.w.ledger("SELECT event_id, body, salt FROM events WHERE object_id = 'INV-3002' LIMIT 1")
+            self.w.ledger("DROP TRIGGER IF EXISTS events_are_never_changed")
+            self.w.ledger("UPDATE events SET body = %s, salt = x'' WHERE event_id = %d" % (body, row[0]))
+            self.assertIn("EVENT_BODY_EDITED", self.w.run("ledger", "verify", check=1).stdout)
+            self.w.wait_idle()
+            self.w.ledger("DROP TRIGGER IF EXISTS events_are_never_changed")
+            self.w.ledger("UPDATE events SET body = ?, salt = ? WHERE event_id = ?", (row[1], row[2], row[0]))
+        self.assertEqual(self.w.run("ledger", "verify").returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
