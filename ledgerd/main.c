@@ -23,6 +23,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "common/base/fdio.h"
 #include "common/base/log.h"
 #include "common/base/path.h"
 #include "common/base/people.h"
@@ -37,14 +38,18 @@
 #include "ledgerd/metrics.h"
 #include "ledgerd/release.h"
 #include "ledgerd/store/events.h"
+#include "ledgerd/verify.h"
 
 static const char usage[] =
     "usage: ledgerd --config FILE --store FILE --listen-fd NAME=N...\n"
-    "               [--exit-idle] [--user NAME]\n";
+    "               [--exit-idle] [--user NAME]\n"
+    "       ledgerd --verify --store COPY --public-key FILE\n";
 
 struct options {
 	const char *store;
+	const char *public_key; /* --verify: of the ledger that it was */
 	bool exit_idle;
+	bool verify; /* look at a copy, print what was found, and end */
 };
 
 static int
@@ -53,13 +58,18 @@ parse_options(int argc, char **argv, struct options *o, struct err *e)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--exit-idle") == 0) {
 			o->exit_idle = true;
+		} else if (strcmp(argv[i], "--verify") == 0) {
+			o->verify = true;
+		} else if (strcmp(argv[i], "--public-key") == 0 &&
+			   i + 1 < argc) {
+			o->public_key = argv[++i];
 		} else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc) {
 			o->store = argv[++i];
 		} else {
 			return err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
 		}
 	}
-	return o->store != NULL
+	return o->store != NULL && (!o->verify || o->public_key != NULL)
 		   ? 0
 		   : err_set(e, CS_E_INVALID, "USAGE", "%s", usage);
 }
@@ -280,6 +290,34 @@ on_library_says(int severity, const char *text)
 	}
 }
 
+/* Somebody else's ledger, or this one from a backup: a copy of the file and the
+ * public key are all there is. 1: something does not hold. */
+static int
+verify_and_print(struct ledger *l, struct startup *s, const struct options *o,
+    struct err *e)
+{
+	uint8_t key[PUBLIC_KEY_LEN];
+	struct buf text = BUF_INIT;
+	bool holds = false;
+	int rc;
+
+	if ((rc = startup_credentials(s, NULL, 0, e)) != 0 ||
+	    (rc = public_key_load(o->public_key, key, e)) != 0 ||
+	    (rc = store_open(&l->store, o->store, e)) != 0 ||
+	    (rc = confine(l, s, o->store, e)) != 0) {
+		return rc;
+	}
+	rc = verify_file(&l->store, key, &text, &holds, e);
+	buf_putc(&text, '\n');
+	if (rc == 0 &&
+	    fd_write_all(STDOUT_FILENO, text.data, text.len, -1) != 0) {
+		rc = err_sys(e, "cannot print");
+	}
+	buf_clear(&text);
+	store_close(&l->store);
+	return rc != 0 ? rc : holds ? 0 : 1;
+}
+
 static int
 set_up(
     struct ledger *l, struct startup *s, int argc, char **argv, struct err *e)
@@ -288,6 +326,14 @@ set_up(
 	struct contract *contract = NULL;
 	int rc = parse_options(argc, argv, &o, e);
 
+	if (rc == 0 && o.verify) {
+		crypto_init();
+		rc = verify_and_print(l, s, &o, e);
+		if (rc >= 0) {
+			exit(rc == 0 ? CS_EXIT_OK : CS_EXIT_FAILED);
+		}
+		return rc;
+	}
 	if (rc != 0 || s->config == NULL) {
 		return rc != 0 ? rc
 			       : err_set(e, CS_E_INVALID, "USAGE", "%s", usage);

@@ -402,3 +402,23 @@ verify_copy_free(struct verify_copy **v)
 	}
 	*v = NULL;
 }
+
+int
+verify_file(struct store *file, const uint8_t key[PUBLIC_KEY_LEN],
+    struct buf *out, bool *holds, struct err *e)
+{
+	struct walk *w = walk_new(file, key);
+	struct json_out j;
+	int rc;
+
+	do {
+		rc = step(w, e);
+	} while (rc > 0);
+	if (rc == 0) {
+		json_begin(&j, out, 0);
+		put_result(w, &j);
+		*holds = w->bad.code == 0;
+	}
+	free_walk(w);
+	return rc;
+}

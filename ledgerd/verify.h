@@ -22,4 +22,10 @@ struct verify_copy *verify_copy_new(
 int verify_copy_step(struct verify_copy *v, struct err *e);
 void verify_copy_free(struct verify_copy **v);
 
+/* The whole walk at once, over a file of which nothing but the ledger's public
+ * key is known: the document of verify_start in *out, and whether all of it
+ * holds. Negative only when it cannot be read. */
+int verify_file(struct store *file, const uint8_t key[PUBLIC_KEY_LEN],
+    struct buf *out, bool *holds, struct err *e);
+
 #endif

@@ -95,6 +95,11 @@ static const struct args_spec erase_spec[] = {
     {"yes", ARGS_FLAG, "do it"}, ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP,
     ARG_END};
 
+static const struct args_spec verify_spec[] = {
+    {"file", ARGS_VALUE, "this file, with nothing but"},
+    {"public-key", ARGS_VALUE, "the ledger's .key.pub"}, ARG_STORE, ARG_CONFIG,
+    ARG_JSON, ARG_HELP, ARG_END};
+
 static const struct args_spec freeze_spec[] = {
     {"tenant", ARGS_VALUE, "only this tenant"},
     {"capability", ARGS_VALUE, "only this capability"},
@@ -282,7 +287,7 @@ const struct command ledger_commands[] = {
     {"events", "webhook", "", "Post every event to a URL, at least once",
 	webhook_spec, cmd_events_webhook},
     {"events", "push", "", "The same", webhook_spec, cmd_events_webhook},
-    {"ledger", "verify", "", "Check the whole record", ledger_spec,
+    {"ledger", "verify", "", "Check the whole record", verify_spec,
 	cmd_ledger_verify},
     {"ledger", "status", "", "Show the ledger's state", ledger_spec,
 	cmd_ledger_status},

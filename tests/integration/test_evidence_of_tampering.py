@@ -1,8 +1,11 @@
 """What somebody else can check: signed reports, and a chain that still holds after
 personal values were erased from it."""
 import base64
+import contextlib
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import unittest
@@ -89,6 +92,62 @@ class Reports(Case):
         self.w.tampered = True
         self.w.ledger("UPDATE decisions SET statement = replace(statement, 'approve', 'apqrove')")
         self.assertIn("APPROVAL_NOT_VERIFIED", self.w.run("report", "--proposal", self.identifier, check=1).stderr)
+
+
+class Offline(Case):
+    """A copy of the file and the public key, without a ledgerd, a contract or the private key."""
+
+    def setUp(self):
+        super().setUp()
+        self.w.wait_idle()
+        self.w.tampered = True
+        self.file = os.path.join(self.w.path, "evidence.db")
+        shutil.copy(self.w.store, self.file)
+        if os.path.exists(self.w.store + "-wal"):
+            shutil.copy(self.w.store + "-wal", self.file + "-wal")
+        self.key = os.path.join(self.w.path, "public")
+        shutil.copy(self.w.store + ".key.pub", self.key)
+
+    def verify(self):
+        return subprocess.run([os.path.join(BIN, "countersign"), "ledger", "verify", "--file", self.file, "--public-key",
+                               self.key, "--json"], capture_output=True, text=True, cwd="/", check=False)
+
+    def edited(self, *statements):
+        with contextlib.closing(sqlite3.connect(self.file)) as db:
+            db.execute("DROP TRIGGER IF EXISTS events_are_never_changed")
+            db.execute("DROP TRIGGER IF EXISTS events_are_never_deleted")
+            for statement in statements:
+                db.execute(statement)
+            db.commit()
+        result = self.verify()
+        self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+        return json.loads(result.stdout)["first_bad"]["code"]
+
+    def test_what_was_not_touched_holds_and_stays_untouched(self):
+        with open(self.file, "rb") as file:
+            before = file.read()
+        result = self.verify()
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        with open(self.file, "rb") as file:
+            self.assertEqual(file.read(), before)
+
+    def test_an_edited_entry(self):
+        self.assertEqual(self.edited("UPDATE events SET actor = 'x' WHERE event_id = 3"), "EVENT_EDITED")
+
+    def test_a_deleted_entry(self):
+        self.assertEqual(self.edited("DELETE FROM events WHERE event_id = 3"), "EVENT_MISSING")
+
+    def test_entries_in_another_order(self):
+        self.edited("UPDATE events SET event_id = -1 WHERE event_id = 3", "UPDATE events SET event_id = 3 WHERE event_id = 4",
+                    "UPDATE events SET event_id = 4 WHERE event_id = -1")
+
+    def test_a_chain_that_was_cut_off(self):
+        self.assertEqual(self.edited("DELETE FROM events WHERE event_id > 6"), "EVENTS_TRUNCATED")
+
+    def test_another_key(self):
+        with open(self.key, "w") as file:
+            file.write("ab" * 32 + "\n")
+        self.assertEqual(self.verify().returncode, 1)
 
 
 class Erasing(Case):
