@@ -52,7 +52,7 @@ on_show(struct conn *c, uint32_t id, const void *message)
 	int rc;
 
 	if (m->kind == SHOW_VERIFY) {
-		verify_start(c, id);
+		verify_start(c, id, m->id);
 		return;
 	}
 	if (m->kind == SHOW_STATS) {

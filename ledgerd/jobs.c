@@ -1,6 +1,7 @@
 #include "ledgerd/jobs.h"
 
 #include "common/base/clock.h"
+#include "common/crypto/digest.h"
 #include "ledgerd/rules/approval.h"
 #include "ledgerd/store/events.h"
 
@@ -22,6 +23,18 @@ engine_of(const struct ledger *l, const struct change_set *cs,
 	}
 	*engine_out = contract_engine_name(source->engine);
 	return 0;
+}
+
+/* Where the chain stands: a writer puts it beside its receipt, outside of this
+ * file. */
+static struct span
+head_text(struct ledger *l)
+{
+	char hash[DIGEST_TEXT_SIZE];
+
+	digest_format(l->store.last_hash, hash);
+	return span_of(arena_printf(l->scratch, "%lld:%s",
+	    (long long)l->store.last_event_id, hash));
 }
 
 /* Build, sign and store the job row. */
@@ -54,6 +67,7 @@ job_mint(struct ledger *l, const struct mint *mint, struct err *e)
 	if (rc != 0) {
 		return rc;
 	}
+	in.ledger_head = head_text(l);
 	in.expires_us = in.issued_us + (looks ? SETTLE_EXPIRES_US
 					      : JOB_LEASE_S * INT64_C(1000000));
 	job_build(&in, &payload);

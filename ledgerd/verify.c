@@ -31,6 +31,9 @@ struct walk {
 	sqlite3_stmt *st;
 	struct arena *arena;
 	int64_t counts[STAGE_MAX];
+	/* What somebody else kept: the entry must be there with this hash. */
+	int64_t anchor_id; /* 0: nothing is compared */
+	uint8_t anchor_hash[32];
 	/* Events so far. */
 	int64_t last_id;
 	uint8_t last_hash[32];
@@ -93,6 +96,34 @@ check_event(struct walk *w, struct err *e)
 	}
 	w->last_id = row.event_id;
 	memcpy(w->last_hash, hash, sizeof(hash));
+	if (w->anchor_id == row.event_id &&
+	    memcmp(w->anchor_hash, hash, sizeof(hash)) != 0) {
+		return bad_row(e, "ANCHOR_MISMATCH",
+		    "the entry is not the one that the anchor names: the "
+		    "chain was rewritten");
+	}
+	return 0;
+}
+
+/* "7:sha256:…", as the source's receipt rows have it. */
+static int
+take_anchor(struct walk *w, struct span text, struct err *e)
+{
+	const char *colon = memchr(text.ptr, ':', text.len);
+	struct span number = {text.ptr,
+	    colon == NULL ? 0 : (size_t)(colon - text.ptr)};
+
+	if (text.len == 0) {
+		return 0;
+	}
+	if (colon == NULL || json_int64(number, &w->anchor_id) != 0 ||
+	    w->anchor_id <= 0 ||
+	    digest_parse((struct span){colon + 1, text.len - number.len - 1},
+		w->anchor_hash) != 0) {
+		return err_set(e, CS_E_INVALID, "ANCHOR_INVALID",
+		    "an anchor is written NUMBER:sha256:HASH, as the column "
+		    "ledger_head has it");
+	}
 	return 0;
 }
 
@@ -328,6 +359,12 @@ step(void *work, struct err *e)
 	}
 	(void)sqlite3_finalize(w->st);
 	w->st = NULL;
+	if (w->stage == 0 && w->anchor_id > w->last_id) {
+		(void)bad_row(&w->bad, "ANCHOR_MISSING",
+		    "the entry that the anchor names is gone: the end of the "
+		    "chain was cut off");
+		return 0;
+	}
 	return ++w->stage < STAGES ? 1 : 0;
 }
 
@@ -365,13 +402,20 @@ walk_new(struct store *store, const uint8_t *key)
 }
 
 void
-verify_start(struct conn *c, uint32_t id)
+verify_start(struct conn *c, uint32_t id, struct span anchor)
 {
 	static const struct slice_ops ops = {
 	    step, put_result, percent, free_walk};
+	struct walk *w =
+	    walk_new(&c->ledger->store, sign_key_public(c->ledger->key));
+	struct err e = {0};
 
-	slices_start(c, id, &ops,
-	    walk_new(&c->ledger->store, sign_key_public(c->ledger->key)));
+	if (take_anchor(w, anchor, &e) != 0) {
+		conn_fail(c, id, &e, false);
+		free_walk(w);
+		return;
+	}
+	slices_start(c, id, &ops, w);
 }
 
 struct verify_copy *

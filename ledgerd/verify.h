@@ -7,9 +7,10 @@
 
 #include "ledgerd/conn.h"
 
-/* Start a walk for this request; the answer is a DOCUMENT:
+/* Start a walk for this request; `anchor` (untrusted, may be empty) is an entry
+ * that was kept elsewhere, "NUMBER:sha256:HASH"; the answer is a DOCUMENT:
  * {ok, events, heads, proposals, decisions, first_bad: null | {…}}. */
-void verify_start(struct conn *c, uint32_t id);
+void verify_start(struct conn *c, uint32_t id, struct span anchor);
 
 /*
  * The same walk over another file, a step at a time: 1 more, 0 everything

@@ -191,6 +191,7 @@ job_build(const struct job_input *in, struct buf *out)
 	json_key(&j, "job");
 	job_build_writeback(in, &j);
 	json_field_span(&j, "contract_digest", in->contract_digest);
+	json_field_span(&j, "ledger_head", in->ledger_head);
 	put_time(&j, "issued_at", in->issued_us);
 	put_time(&j, "expires_at", in->expires_us);
 	json_field_bool(&j, "dry_run", in->dry_run);
@@ -334,6 +335,7 @@ job_parse(struct span payload, struct arena *a, struct job *out, struct err *e)
 	take_object(&m, "job", &job);
 	take_writeback(&job, out);
 	out->contract_digest = take_text(&m, "contract_digest");
+	out->ledger_head = take_text(&m, "ledger_head");
 	out->issued_us = take_time(&m, "issued_at");
 	out->expires_us = take_time(&m, "expires_at");
 	out->dry_run = take_bool(&m, "dry_run");

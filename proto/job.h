@@ -46,6 +46,7 @@ struct job {
 	struct span writeback;  /* raw synapsor.writeback-job.v1 bytes */
 	struct span change_set; /* raw stored change-set bytes */
 	struct span contract_digest;
+	struct span ledger_head; /* "event:sha256:…", where the chain stood */
 	int64_t issued_us;
 	int64_t expires_us;
 	bool dry_run;
@@ -64,6 +65,7 @@ struct job_input {
 	const struct change_set *change_set;
 	const char *engine;
 	struct span contract_digest; /* "sha256:…" */
+	struct span ledger_head;     /* "event:sha256:…" */
 	int64_t attempt;
 	int64_t issued_us;
 	int64_t expires_us;

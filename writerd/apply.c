@@ -106,13 +106,19 @@ report_existing(
 static struct db_step
 complete_step(const struct attempt *t, const char *status, const char *hash)
 {
-	struct scalar *params = arena_array(t->arena, 3, sizeof(*params));
+	struct scalar *params = arena_array(t->arena, 4, sizeof(*params));
+	size_t count = 0;
+	bool head = t->db->receipts_have_head;
 
-	params[0] = text(span_of(status));
-	params[1] = text(span_of(hash));
-	params[2] = text(t->job->job.idempotency_key);
+	params[count++] = text(span_of(status));
+	params[count++] = text(span_of(hash));
+	if (head) {
+		params[count++] = text(t->job->job.ledger_head);
+	}
+	params[count++] = text(t->job->job.idempotency_key);
 	return (struct db_step){
-	    .sql = t->plan.complete, .params = {params, 3, NULL}};
+	    .sql = head ? t->plan.complete_with_head : t->plan.complete,
+	    .params = {params, count, NULL}};
 }
 
 /* Whatever becomes of it, nothing is tried again after COMMIT was sent. */

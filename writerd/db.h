@@ -66,6 +66,7 @@ struct db {
 	/* The schema that the receipt table was found for; empty: not yet. */
 	char receipts_for[80];
 	char receipt_table[160]; /* quoted and qualified */
+	bool receipts_have_head; /* column ledger_head */
 	/* Set by a failure that says nothing about this transaction, which may
 	 * pass when it is run again: a deadlock, a serialization failure, a
 	 * prepared statement that the server does not take any more. */

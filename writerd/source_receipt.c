@@ -22,6 +22,7 @@ create_table(struct db *db, const struct contract_capability *cap,
 		rc = db->ops->query(
 		    db, ddl, (struct db_params){NULL, 0, NULL}, a, &result, e);
 	}
+	db->receipts_have_head = rc == 0;
 	if (rc == CS_E_DENIED) {
 		(void)err_set(e, CS_E_DENIED, "RECEIPT_TABLE_MISSING",
 		    "the receipt table %s does not exist and this role may not "
@@ -91,6 +92,7 @@ look_for_table(struct db *db, const struct contract_capability *cap,
 		return CS_E_NOT_FOUND;
 	}
 	names[0] = result.values[0];
+	db->receipts_have_head = span_is(result.values[1].text, "head");
 	rc = stmt_receipt_table(
 	    d, names[0].text, db->receipt_table, sizeof(db->receipt_table), e);
 	return rc != 0 ? rc : check_engine(db, d, names, a, e);

@@ -19,7 +19,10 @@ static const struct dialect dialects[] = {
 	.is_same = "IS NOT DISTINCT FROM",
 	.now = "now()",
 	.receipts_find =
-	    "SELECT n.nspname FROM pg_catalog.pg_class c"
+	    "SELECT n.nspname, CASE WHEN EXISTS (SELECT 1 FROM"
+	    " pg_catalog.pg_attribute a WHERE a.attrelid = c.oid"
+	    " AND a.attname = 'ledger_head' AND NOT a.attisdropped)"
+	    " THEN 'head' ELSE '' END FROM pg_catalog.pg_class c"
 	    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	    " WHERE c.relname = '" RECEIPTS "' AND c.relkind IN ('r', 'p')"
 	    " ORDER BY n.nspname <> $1, n.nspname <> 'public', n.nspname"
@@ -39,9 +42,15 @@ static const struct dialect dialects[] = {
 	.for_update = " FOR UPDATE",
 	.is_same = "<=>",
 	.now = "now()",
-	.receipts_find = "SELECT TABLE_SCHEMA FROM information_schema.TABLES"
-			 " WHERE TABLE_NAME = '" RECEIPTS "'"
-			 " AND TABLE_SCHEMA = ?",
+	.receipts_find = "SELECT t.TABLE_SCHEMA, CASE WHEN EXISTS (SELECT 1"
+			 " FROM information_schema.COLUMNS c"
+			 " WHERE c.TABLE_SCHEMA = t.TABLE_SCHEMA"
+			 " AND c.TABLE_NAME = t.TABLE_NAME"
+			 " AND c.COLUMN_NAME = 'ledger_head')"
+			 " THEN 'head' ELSE '' END"
+			 " FROM information_schema.TABLES t"
+			 " WHERE t.TABLE_NAME = '" RECEIPTS "'"
+			 " AND t.TABLE_SCHEMA = ?",
 	.receipts_ddl = RECEIPT_COLUMNS_MYSQL,
 	.claim_end = "",
 	.engine_find = "SELECT ENGINE FROM information_schema.TABLES"
@@ -53,7 +62,10 @@ static const struct dialect dialects[] = {
 	.for_update = "",
 	.is_same = "IS",
 	.now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-	.receipts_find = "SELECT 'main' FROM main.sqlite_master"
+	.receipts_find = "SELECT 'main', CASE WHEN EXISTS (SELECT 1 FROM"
+			 " pragma_table_info('" RECEIPTS "')"
+			 " WHERE name = 'ledger_head')"
+			 " THEN 'head' ELSE '' END FROM main.sqlite_master"
 			 " WHERE type = 'table' AND name = '" RECEIPTS "'"
 			 " AND ?1 IS NOT NULL",
 	.receipts_schema = "main",
@@ -151,6 +163,16 @@ plan_receipts(
 	    &t->buf, ", completed_at = %s WHERE idempotency_key = ", t->d->now);
 	put_param(t);
 	out->complete = take(t, a);
+	buf_printf(&t->buf, "UPDATE %s SET status = ", table);
+	put_param(t);
+	buf_puts(&t->buf, ", result_hash = ");
+	put_param(t);
+	buf_puts(&t->buf, ", ledger_head = ");
+	put_param(t);
+	buf_printf(
+	    &t->buf, ", completed_at = %s WHERE idempotency_key = ", t->d->now);
+	put_param(t);
+	out->complete_with_head = take(t, a);
 }
 
 static void

@@ -17,6 +17,8 @@ struct stmt_plan {
 	const char *claim;
 	const char *existing; /* key → status, result_hash; locked */
 	const char *complete; /* status, hash, key */
+	/* status, hash, head, key: of a table that has ledger_head */
+	const char *complete_with_head;
 	const char *lock_row; /* pk[, tenant] → columns; locked */
 	const char *update;   /* patch…, pk[, tenant], version */
 	/* What lock_row selects, in order. */
@@ -33,7 +35,7 @@ struct dialect {
 	const char *for_update;
 	const char *is_same; /* NULL-safe equality */
 	const char *now;
-	const char *receipts_find;   /* preferred schema → schema */
+	const char *receipts_find;   /* preferred schema → schema, "head" */
 	const char *receipts_schema; /* where to create it, NULL: preferred */
 	const char *receipts_ddl;    /* columns */
 	const char *claim_end;       /* what makes the INSERT a claim */

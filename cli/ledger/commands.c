@@ -97,8 +97,9 @@ static const struct args_spec erase_spec[] = {
 
 static const struct args_spec verify_spec[] = {
     {"file", ARGS_VALUE, "this file, with nothing but"},
-    {"public-key", ARGS_VALUE, "the ledger's .key.pub"}, ARG_STORE, ARG_CONFIG,
-    ARG_JSON, ARG_HELP, ARG_END};
+    {"public-key", ARGS_VALUE, "the ledger's .key.pub"},
+    {"anchor", ARGS_VALUE, "an entry as a receipt row has it: N:sha256:HASH"},
+    ARG_STORE, ARG_CONFIG, ARG_JSON, ARG_HELP, ARG_END};
 
 static const struct args_spec freeze_spec[] = {
     {"tenant", ARGS_VALUE, "only this tenant"},

@@ -183,7 +183,9 @@ cmd_ledger_verify(const struct args *a, struct err *e)
 	}
 	rc = control_open(&c, a, e);
 	if (rc == 0) {
-		rc = control_show(&c, SHOW_VERIFY, "", &answer, e);
+		rc = control_show(&c, SHOW_VERIFY,
+		    args_has(a, "anchor") ? args_get(a, "anchor") : "", &answer,
+		    e);
 	}
 	if (rc == 0) {
 		rc = view_open(&v, answer, c.arena, e);

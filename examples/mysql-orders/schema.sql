@@ -23,7 +23,8 @@ CREATE TABLE synapsor_writeback_receipts (
     status varchar(64) NOT NULL,
     result_hash varchar(128),
     created_at timestamp NOT NULL DEFAULT current_timestamp,
-    completed_at timestamp NULL
+    completed_at timestamp NULL,
+    ledger_head varchar(128)
 );
 
 -- One account reads, one changes what reviewers may approve.

@@ -29,7 +29,8 @@ CREATE TABLE synapsor_writeback_receipts (
     status text NOT NULL,
     result_hash text,
     created_at timestamptz NOT NULL DEFAULT now(),
-    completed_at timestamptz
+    completed_at timestamptz,
+    ledger_head text
 );
 
 -- One role reads, one changes what reviewers may approve.

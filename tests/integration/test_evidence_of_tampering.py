@@ -150,6 +150,40 @@ class Offline(Case):
         self.assertEqual(self.verify().returncode, 1)
 
 
+class Anchors(Case):
+    """What the source's receipt row says about the ledger."""
+
+    def anchor(self):
+        return self.w.sql("SELECT ledger_head FROM synapsor_writeback_receipts")[0][0]
+
+    def test_the_receipt_row_names_an_entry_of_the_chain(self):
+        self.assertRegex(self.anchor(), r"^[0-9]+:sha256:[0-9a-f]{64}$")
+        self.assertEqual(self.w.run("ledger", "verify", "--anchor", self.anchor()).returncode, 0)
+        self.assertIn("ANCHOR_INVALID", self.w.run("ledger", "verify", "--anchor", "x", check=1).stderr)
+
+    def test_a_ledger_that_was_written_again_with_its_own_key_does_not_fit(self):
+        anchor = self.anchor()
+        self.w.wait_idle()
+        for suffix in ("", "-wal", "-shm"):
+            if os.path.exists(self.w.store + suffix):
+                os.unlink(self.w.store + suffix)
+        self.w.proposed("INV-3002")
+        self.assertEqual(self.w.run("ledger", "verify").returncode, 0)
+        self.assertIn("ANCHOR_MISSING", self.w.run("ledger", "verify", "--anchor", anchor, check=1).stdout)
+        number = int(anchor.split(":")[0])
+        while self.w.json("ledger", "verify")["events"] < number:
+            self.w.proposed("INV-3002", reason="again %d" % self.w.json("ledger", "verify")["events"])
+        self.assertIn("ANCHOR_MISMATCH", self.w.run("ledger", "verify", "--anchor", anchor, check=1).stdout)
+
+    def test_a_receipt_table_of_0_1_1_is_used_as_it_is(self):
+        w = Workspace("sqlite")
+        self.addCleanup(w.close)
+        w.sql("CREATE TABLE synapsor_writeback_receipts (idempotency_key TEXT PRIMARY KEY, job_id TEXT UNIQUE NOT NULL,"
+              " proposal_id TEXT NOT NULL, status TEXT NOT NULL, result_hash TEXT, created_at TEXT NOT NULL DEFAULT 'x',"
+              " completed_at TEXT)")
+        self.assertEqual(w.json("apply", w.approved())["status"], "applied")
+
+
 class Erasing(Case):
     words = ("erase", "--tenant", "acme", "--object-id", "INV-3001", "--reason", "request 12")
 

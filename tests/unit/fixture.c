@@ -129,6 +129,9 @@ fixture_init(struct fixture *f, const char *contract, const char *capability)
 	    .reason = span_of("first time, paid since")};
 	f->job = (struct job_input){
 	    .engine = contract_engine_name(f->cap->source->engine),
+	    .ledger_head = span_of("7:sha256:"
+				   "0123456789abcdef0123456789abcdef"
+				   "0123456789abcdef0123456789abcdef"),
 	    .contract_digest = span_of(f->contract->digest_text),
 	    .attempt = 1,
 	    .decisions = f->decisions};
