@@ -219,8 +219,9 @@ def together(*calls):
 
 
 def wait_until(condition, what, seconds=20):
+    """Asked rarely: MariaDB's table of transactions is not made anew for who asks sooner than in 0.1 s."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError("waited %d s for %s" % (seconds, what))
-        time.sleep(0.02)
+        time.sleep(0.15)
