@@ -1,0 +1,66 @@
+/*
+ * The table of receipts in the application's database (engine.md §6.9, and the
+ * proposal's hash). Printed for who owns the database; never made in passing.
+ */
+#include "common/base/arena.h"
+#include "kit/c/internal.h"
+
+static const struct {
+	const char *columns;
+	const char *added; /* what a table of 0.1.1 lacks */
+} tables[] = {
+    [CS_HANDLER_POSTGRES] =
+	{"  idempotency_key text PRIMARY KEY,\n"
+	 "  proposal_id text NOT NULL,\n"
+	 "  proposal_hash text NOT NULL DEFAULT '',\n"
+	 "  action text NOT NULL,\n"
+	 "  status text NOT NULL,\n"
+	 "  receipt_json jsonb NOT NULL,\n"
+	 "  created_at timestamptz NOT NULL DEFAULT now(),\n"
+	 "  completed_at timestamptz\n)",
+	    "proposal_hash text NOT NULL DEFAULT ''"},
+    [CS_HANDLER_MYSQL] =
+	{"  idempotency_key varchar(512) PRIMARY KEY,\n"
+	 "  proposal_id varchar(512) NOT NULL,\n"
+	 "  proposal_hash varchar(512) NOT NULL DEFAULT '',\n"
+	 "  action varchar(512) NOT NULL,\n"
+	 "  status varchar(64) NOT NULL,\n"
+	 "  receipt_json json NOT NULL,\n"
+	 "  created_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),\n"
+	 "  completed_at timestamp(6) NULL\n"
+	 ") ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+	    "proposal_hash varchar(512) NOT NULL DEFAULT ''"},
+};
+
+void
+kit_ddl_put(struct buf *out, enum cs_handler_dialect d, const char *table)
+{
+	buf_printf(out, "CREATE TABLE IF NOT EXISTS %s (\n%s;\n", table,
+	    tables[d].columns);
+}
+
+const char *
+kit_ddl_alter(enum cs_handler_dialect d, const char *table, struct arena *a)
+{
+	return arena_printf(
+	    a, "ALTER TABLE %s ADD COLUMN %s;", table, tables[d].added);
+}
+
+int
+cs_handler_print_ddl(
+    enum cs_handler_dialect dialect, const char *table, FILE *out)
+{
+	struct arena *a = arena_new();
+	struct buf text = BUF_INIT;
+	const char *quoted = kit_quote_table(
+	    table == NULL ? KIT_RECEIPT_TABLE : table, dialect, a);
+	int rc = CS_HANDLER_E_INVALID;
+
+	if (quoted != NULL) {
+		kit_ddl_put(&text, dialect, quoted);
+		rc = fputs(buf_text(&text), out) < 0 ? CS_HANDLER_E_REFUSED : 0;
+	}
+	buf_clear(&text);
+	arena_free(&a);
+	return rc;
+}
