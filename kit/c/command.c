@@ -20,7 +20,9 @@ cs_handler_command(const struct cs_handler *h, FILE *in, FILE *out)
 		return EXIT_FAILURE;
 	}
 	cs_handler_handle(h, &request, &answer);
+	/* An outcome that is not known has no receipt: the status says so. */
 	is_whole =
+	    answer.http_status != 500 &&
 	    fwrite(answer.body, 1, answer.body_len, out) == answer.body_len &&
 	    fflush(out) == 0;
 	cs_handler_answer_clear(&answer);

@@ -187,7 +187,8 @@ CS_HANDLER_API void cs_handler_handle(const struct cs_handler *h,
 CS_HANDLER_API void cs_handler_answer_clear(struct cs_handler_answer *a);
 
 /* One request line from `in`, one receipt line to `out`, for a command_handler:
- * the process boundary is the authentication. Returns the exit status. */
+ * the process boundary is the authentication. Returns the exit status: not 0
+ * without a receipt, when the outcome is not known. */
 CS_HANDLER_API int cs_handler_command(
     const struct cs_handler *h, FILE *in, FILE *out);
 

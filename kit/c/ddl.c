@@ -5,6 +5,8 @@
 #include "common/base/arena.h"
 #include "kit/c/internal.h"
 
+#define MY_HASH "varchar(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+
 static const struct {
 	const char *columns;
 	const char *added; /* what a table of 0.1.1 lacks */
@@ -12,24 +14,25 @@ static const struct {
     [CS_HANDLER_POSTGRES] =
 	{"  idempotency_key text PRIMARY KEY,\n"
 	 "  proposal_id text NOT NULL,\n"
-	 "  proposal_hash text NOT NULL DEFAULT '',\n"
+	 "  proposal_hash text,\n"
 	 "  action text NOT NULL,\n"
 	 "  status text NOT NULL,\n"
 	 "  receipt_json jsonb NOT NULL,\n"
 	 "  created_at timestamptz NOT NULL DEFAULT now(),\n"
 	 "  completed_at timestamptz\n)",
-	    "proposal_hash text NOT NULL DEFAULT ''"},
+	    "proposal_hash text"},
     [CS_HANDLER_MYSQL] =
-	{"  idempotency_key varchar(512) PRIMARY KEY,\n"
+	{"  idempotency_key varchar(512) CHARACTER SET utf8mb4 COLLATE "
+	 "utf8mb4_bin PRIMARY KEY,\n"
 	 "  proposal_id varchar(512) NOT NULL,\n"
-	 "  proposal_hash varchar(512) NOT NULL DEFAULT '',\n"
+	 "  proposal_hash " MY_HASH ",\n"
 	 "  action varchar(512) NOT NULL,\n"
 	 "  status varchar(64) NOT NULL,\n"
-	 "  receipt_json json NOT NULL,\n"
+	 "  receipt_json longtext NOT NULL,\n"
 	 "  created_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),\n"
 	 "  completed_at timestamp(6) NULL\n"
-	 ") ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-	    "proposal_hash varchar(512) NOT NULL DEFAULT ''"},
+	 ") ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4",
+	    "proposal_hash " MY_HASH},
 };
 
 void

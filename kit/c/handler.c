@@ -10,6 +10,8 @@
 
 /* How often claim and lock are tried when the database wants them again. */
 #define TRIES 4
+/* The most that the sender takes for a number of rows. */
+#define ROWS_MAX 1000000
 
 struct attempt {
 	const struct cs_handler *h;
@@ -48,7 +50,7 @@ static void
 answer_unknown(struct attempt *t, struct verdict *v)
 {
 	answer(t, v, 500,
-	    &(struct kit_outcome){.status = "outcome_unknown",
+	    &(struct kit_outcome){.status = "unknown",
 		.code = "HANDLER_OUTCOME_UNKNOWN",
 		.rows = -1,
 		.mutated = -1});
@@ -264,7 +266,9 @@ complete(struct attempt *t, const struct cs_handler_tx *tx, struct verdict *v)
 
 	answer(t, v, 200,
 	    &(struct kit_outcome){.status = "applied",
-		.rows = rows > 0 ? rows : 1,
+		.rows = rows < 1          ? 1
+			: rows < ROWS_MAX ? rows
+					  : ROWS_MAX,
 		.mutated = 1,
 		.previous = &previous,
 		.now = &t->version});
@@ -315,7 +319,7 @@ run(struct attempt *t, struct verdict *v)
 		return;
 	}
 	if (!take_version(t)) {
-		t->version = cs_handler_text(NULL);
+		t->version = cs_handler_text("(the column is gone)");
 		conflict(t, "ROW_CHANGED_AFTER_PROPOSAL", &t->version, v);
 		return;
 	}

@@ -6,6 +6,10 @@
 #include "common/base/arena.h"
 #include "kit/c/internal.h"
 
+/* What writerd-handler takes. */
+#define VERSION_MAX 1024
+#define EXACT       (INT64_C(1) << 53)
+
 static const struct {
 	const char *code;
 	int status;
@@ -45,6 +49,27 @@ kit_code_is_valid(const char *code)
 	return len > 0 && len <= KIT_CODE_MAX && code[len] == '\0';
 }
 
+/* Exactly, for every reader: an integer beyond what a double holds goes as
+ * text; NULL and what the sender would not take are left out. */
+static void
+put_version(
+    struct json_out *j, const char *key, const struct cs_handler_value *v)
+{
+	struct scalar s =
+	    v == NULL ? (struct scalar){.kind = SCALAR_NULL} : kit_scalar(*v);
+	int64_t n = 0;
+
+	if (s.kind == SCALAR_NULL || s.text.len > VERSION_MAX) {
+		return;
+	}
+	if (s.kind == SCALAR_NUMBER &&
+	    (json_int64(s.text, &n) != 0 || n <= -EXACT || n >= EXACT)) {
+		s.kind = SCALAR_TEXT;
+	}
+	json_key(j, key);
+	scalar_put(j, s);
+}
+
 struct span
 kit_receipt_put(const struct kit_outcome *o, struct arena *a)
 {
@@ -61,14 +86,8 @@ kit_receipt_put(const struct kit_outcome *o, struct arena *a)
 	if (o->mutated >= 0) {
 		json_field_bool(&j, "source_database_mutated", o->mutated == 1);
 	}
-	if (o->previous != NULL) {
-		json_key(&j, "previous_version");
-		scalar_put(&j, kit_scalar(*o->previous));
-	}
-	if (o->now != NULL) {
-		json_key(&j, "new_version");
-		scalar_put(&j, kit_scalar(*o->now));
-	}
+	put_version(&j, "previous_version", o->previous);
+	put_version(&j, "new_version", o->now);
 	json_field_text(&j, "safe_error_code", o->code);
 	json_close(&j, '}');
 	out = arena_span(a, buf_as_span(&text));
