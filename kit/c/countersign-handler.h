@@ -103,6 +103,11 @@ struct cs_handler_action {
 	void *context; /* handed to apply */
 };
 
+enum cs_handler_dialect {
+	CS_HANDLER_POSTGRES,
+	CS_HANDLER_MYSQL /* and MariaDB */
+};
+
 struct cs_handler_database;
 
 /* Zero everything, then fill what you need. Everything is copied but actions'
@@ -215,6 +220,9 @@ CS_HANDLER_API struct cs_handler_value cs_handler_get(
 CS_HANDLER_API int cs_handler_get_int(const struct cs_handler_field *list,
     size_t count, const char *name, int64_t *out);
 
+CS_HANDLER_API enum cs_handler_dialect cs_handler_dialect_of(
+    const struct cs_handler_tx *tx);
+
 /* One statement with $1… (PostgreSQL) or ? (MySQL, MariaDB); never build it
  * from values. Transaction control and, for MySQL, DDL are refused. `rows` may
  * be NULL; it lives as long as `tx`. */
@@ -249,11 +257,6 @@ CS_HANDLER_API void cs_handler_set_version(
     struct cs_handler_tx *tx, struct cs_handler_value version);
 
 /* ---- The database ------------------------------------------------------- */
-
-enum cs_handler_dialect {
-	CS_HANDLER_POSTGRES,
-	CS_HANDLER_MYSQL /* and MariaDB */
-};
 
 /* Zero everything, then fill what you need. */
 struct cs_handler_source {

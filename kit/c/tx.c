@@ -240,6 +240,12 @@ cs_handler_update(
 	return finish(tx, &b, update->expected);
 }
 
+enum cs_handler_dialect
+cs_handler_dialect_of(const struct cs_handler_tx *tx)
+{
+	return tx->db->dialect;
+}
+
 int
 cs_handler_refuse(struct cs_handler_tx *tx, const char *code)
 {
