@@ -29,9 +29,11 @@ record_credit(const struct cs_handler_job *job, struct cs_handler_tx *tx,
 	    {"idempotency_key", cs_handler_text(job->idempotency_key)},
 	    {"tenant_id", job->tenant_guard.value},
 	    {"invoice_id", job->primary_key.value},
+	    {"customer_id",
+		cs_handler_get(job->row, job->row_count, "customer_id")},
 	    {"amount_cents", cents},
 	    {"reason", reason},
-	    {"requested_by", cs_handler_text(job->principal)},
+	    {"proposed_by", cs_handler_text(job->principal)},
 	};
 
 	return cs_handler_insert(
@@ -57,14 +59,14 @@ credit_invoice(const struct cs_handler_job *job, struct cs_handler_tx *tx,
 }
 
 static int
-lower_balance(const struct cs_handler_job *job, struct cs_handler_tx *tx,
+raise_balance(const struct cs_handler_job *job, struct cs_handler_tx *tx,
     struct cs_handler_value cents)
 {
 	const char *sql =
 	    cs_handler_dialect_of(tx) == CS_HANDLER_POSTGRES
-		? "UPDATE customers SET balance_cents = balance_cents - $1 "
+		? "UPDATE customers SET balance_cents = balance_cents + $1 "
 		  "WHERE id = $2 AND tenant_id = $3"
-		: "UPDATE customers SET balance_cents = balance_cents - ? "
+		: "UPDATE customers SET balance_cents = balance_cents + ? "
 		  "WHERE id = ? AND tenant_id = ?";
 	const struct cs_handler_value values[] = {cents,
 	    cs_handler_get(job->row, job->row_count, "customer_id"),
@@ -84,18 +86,24 @@ grant_credit(
 {
 	struct cs_handler_value reason;
 	struct cs_handler_value cents;
+	struct cs_handler_value status;
 	int64_t amount = 0;
 
 	(void)context;
 	if (read_patch(job, &amount, &reason) != 0) {
 		return cs_handler_refuse(tx, "CREDIT_NOT_ALLOWED");
 	}
+	status = cs_handler_get(job->row, job->row_count, "status");
+	if (status.kind != CS_HANDLER_TEXT ||
+	    strcmp(status.text, "open") != 0) {
+		return cs_handler_refuse(tx, "INVOICE_NOT_OPEN");
+	}
 	cents = cs_handler_int(tx, amount);
 	if (record_credit(job, tx, cents, reason) != 0 ||
 	    credit_invoice(job, tx, cents, reason) != 0) {
 		return -1;
 	}
-	return lower_balance(job, tx, cents);
+	return raise_balance(job, tx, cents);
 }
 
 const struct cs_handler_action credit_actions[] = {

@@ -24,16 +24,16 @@ VERSION = "2026-06-20T14:31:08.000123Z"
 MARKER = "marker-of-the-driver"
 SCHEMA = """
 CREATE TABLE customers (id varchar(64) PRIMARY KEY, tenant_id varchar(64) NOT NULL, balance_cents integer NOT NULL,
-    CONSTRAINT {marker} CHECK (balance_cents > -5000));
+    CONSTRAINT {marker} CHECK (balance_cents < 5000));
 CREATE TABLE invoices (id {key} PRIMARY KEY, tenant_id varchar(64) NOT NULL, customer_id varchar(64) NOT NULL,
-    amount_cents integer NOT NULL, price numeric(12,2), credited_cents integer NOT NULL DEFAULT 0,
+    status varchar(16) NOT NULL, price numeric(12,2), credited_cents integer NOT NULL DEFAULT 0,
     credit_reason varchar(200), updated_at {moment});
 CREATE TABLE account_credits (idempotency_key varchar(255) PRIMARY KEY, tenant_id varchar(64) NOT NULL,
-    invoice_id varchar(64) NOT NULL, amount_cents integer NOT NULL, reason varchar(200) NOT NULL,
-    requested_by varchar(64));
+    invoice_id varchar(64) NOT NULL, customer_id varchar(64) NOT NULL, amount_cents integer NOT NULL,
+    reason varchar(200) NOT NULL, proposed_by varchar(64));
 INSERT INTO customers VALUES ('c1', 'acme', 1000), ('c2', 'other', 1000);
-INSERT INTO invoices VALUES (1, 'acme', 'c1', 25000, 250.00, 0, NULL, '{version}'),
-    (9, 'other', 'c2', 900, 9.00, 0, NULL, '{version}')
+INSERT INTO invoices VALUES (1, 'acme', 'c1', 'open', 250.00, 0, NULL, '{version}'),
+    (9, 'other', 'c2', 'open', 9.00, 0, NULL, '{version}')
 """
 
 
@@ -116,7 +116,7 @@ class Base:
     def receipts(self):
         return self.sql("SELECT idempotency_key, status FROM synapsor_handler_receipts")
 
-    NOTHING, ONCE = (0, 0, 1000), (1, 2500, -1500)
+    NOTHING, ONCE = (0, 0, 1000), (1, 2500, 3500)
 
     def test_it_is_applied_once(self):
         status, receipt = self.app.send(self.request())
@@ -143,7 +143,7 @@ class Base:
         self.assertEqual(self.effects(), self.ONCE)
 
     def test_another_row_than_reviewed_is_a_conflict_and_stays_one(self):
-        self.sql("UPDATE invoices SET amount_cents = 1, updated_at = '%s' WHERE id = 1" % self.other)
+        self.sql("UPDATE invoices SET price = 1, updated_at = '%s' WHERE id = 1" % self.other)
         for _ in range(2):
             status, receipt = self.app.send(self.request())
             self.assertEqual((status, receipt["status"], receipt["safe_error_code"]),
@@ -172,7 +172,9 @@ class Base:
         self.assertEqual((status, receipt), (422, {"status": "failed", "rows_affected": 0,
                                                    "source_database_mutated": False,
                                                    "safe_error_code": "HANDLER_BUSINESS_ERROR"}))
-        self.sql("UPDATE invoices SET customer_id = 'nobody', updated_at = '%s' WHERE id = 1" % self.literal)
+        self.sql("UPDATE invoices SET status = 'paid', updated_at = '%s' WHERE id = 1" % self.literal)
+        self.assertEqual(self.app.send(self.request())[1]["safe_error_code"], "INVOICE_NOT_OPEN")
+        self.sql("UPDATE invoices SET status = 'open', customer_id = 'nobody', updated_at = '%s' WHERE id = 1" % self.literal)
         self.assertEqual(self.app.send(self.request())[1]["safe_error_code"], "CUSTOMER_NOT_FOUND")
         self.assertEqual((self.effects(), self.receipts()), (self.NOTHING, []))
         self.assertNotIn(MARKER, self.app.errors())
