@@ -361,9 +361,10 @@ check_table(struct kit_database *d, const char *table, char *error)
 		rc = run(&s, d->sql.columns, (struct db_params){0}, &r);
 		if (rc != 0) {
 			(void)snprintf(error, CS_HANDLER_ERROR_SIZE,
-			    "the receipt table %s cannot be read or lacks a "
-			    "column (%s). Create it with the DDL of "
-			    "cs_handler_print_ddl; a table of 0.1.1 needs: %s",
+			    "the receipt table %s cannot be used (%s); as its "
+			    "owner run the CREATE TABLE that "
+			    "cs_handler_print_ddl prints. One that 0.1.1 made "
+			    "needs: %s",
 			    table, m.detail,
 			    kit_ddl_alter(d->api.dialect, table, m.arena));
 		}

@@ -18,7 +18,8 @@ from mariadb import Mariadb  # noqa: E402
 from postgres import PASSWORD, Postgres  # noqa: E402
 from workspace import BIN, ROOT  # noqa: E402
 
-PROGRAM = os.path.join(os.path.dirname(BIN), "tests", "kit_app_c")
+PROGRAM = os.path.join(os.path.dirname(BIN), "tests", "handler_c")
+WITH_FAULTS = os.path.join(os.path.dirname(BIN), "tests", "kit_app_c")
 TOKEN, SECRET = "t0ken-of-the-handler", "s1gning-secret-of-the-handler"
 VERSION = "2026-06-20T14:31:08.000123Z"
 MARKER = "marker-of-the-driver"
@@ -60,7 +61,7 @@ class App:
     def __init__(self, url, fault="", **env):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [PROGRAM], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True,
+            [WITH_FAULTS if fault else PROGRAM], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True,
             env={"DATABASE_URL": url, "PORT": "0", "FAULT": fault, "SYNAPSOR_APP_WRITEBACK_TOKEN": TOKEN,
                  "SYNAPSOR_APP_WRITEBACK_SIGNING_SECRET": SECRET, "PATH": "/usr/bin:/bin", **env})
         self.line = self.process.stdout.readline().strip()
