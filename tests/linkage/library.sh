@@ -55,8 +55,18 @@ bad=$(nm -D "$shared" | awk '{print $NF}' | sed 's/@.*//' |
     grep -xE 'listen|accept4?|fork|vfork|exec.*|posix_spawn.*|system|popen|dlopen' |
     tr '\n' ' ')
 say 'it does not listen and starts no program' "$bad"
+headers=$(readelf -lW "$shared"; readelf -dW "$shared")
+bad=
+echo "$headers" | grep -q GNU_RELRO || bad="$bad no-relro"
+echo "$headers" | grep -qE 'BIND_NOW|FLAGS.*NOW' || bad="$bad lazy-binding"
+echo "$headers" | grep GNU_STACK | grep -q 'RW ' || bad="$bad executable-stack"
+echo "$headers" | grep -qE 'RPATH|RUNPATH|TEXTREL' && bad="$bad path-or-textrel"
+say 'it is hardened as our programs are' "$bad"
 for compiler in cc c++; do
-	command -v $compiler >/dev/null || continue
+	if ! command -v $compiler >/dev/null; then
+		echo "ok - its header stands alone ($compiler) # SKIP not installed"
+		continue
+	fi
 	language=c
 	[ $compiler = cc ] || language=c++
 	bad=$(printf '#include "%s"\n' "$header" |
