@@ -180,6 +180,18 @@ class Base:
         self.assertEqual((self.effects(), self.receipts()), (self.NOTHING, []))
         self.assertNotIn(MARKER, self.app.errors())
 
+    def test_a_function_cannot_commit_what_failed_nor_by_itself(self):
+        app = self.start("none")
+        for action in ("ignores_an_error", "commits", "hides_a_commit", "says_two_things"):
+            with self.subTest(action):
+                value = json.loads(json.dumps(self.request()).replace("billing.propose_account_credit",
+                                                                      "test." + action))
+                status, receipt = app.send(value)
+                self.assertEqual((status, receipt["safe_error_code"]), (422, "HANDLER_BUSINESS_ERROR"))
+                self.assertEqual((self.effects(), self.receipts()), (self.NOTHING, []))
+        value = json.loads(json.dumps(self.request()).replace("billing.propose_account_credit", "test.reads"))
+        self.assertEqual(app.send(value)[1]["rows_affected"], 3)
+
     def test_a_commit_whose_answer_is_lost(self):
         app = self.start("die-after-commit")
         with self.assertRaises((OSError, http.client.HTTPException)):
