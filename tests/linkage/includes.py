@@ -88,6 +88,8 @@ RULES = {
     "kit/c": (BASE + ["kit/c/", "common/contract/rules.h", "common/db/my_url.h",
                       "common/db/pg_url.h", "common/crypto/digest.h",
                       "common/crypto/secret.h", "writerd/db.h"], ["sodium.h"]),
+    # An application's own file: the public header and its server.
+    "kit/templates": ([], ["event2/"]),
     "cli": (BASE + ["cli/", "proto/", "common/contract/", "common/crypto/",
                     "common/proc/"], ["sodium.h"]),
     # The only folder with a terminal library.
