@@ -49,7 +49,7 @@ run(bool command_mode)
 	} else {
 		status = server_run((unsigned short)strtoul(
 					port != NULL ? port : "8787", NULL, 10),
-		    server_handle, handler);
+		    handler);
 	}
 	cs_handler_free(handler);
 	cs_handler_database_close(database);

@@ -118,5 +118,5 @@ main(void)
 	}
 	return server_run(
 	    (unsigned short)strtoul(port != NULL ? port : "0", NULL, 10),
-	    server_handle, handler);
+	    handler);
 }

@@ -3,46 +3,96 @@
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define PATH        "/synapsor/writeback"
 #define THREADS     4
+#define WAITING_MAX 64
 #define HEADERS_MAX 64
 #define HEADER_SIZE 16384
 #define PATIENCE_S  30
 
-static const char *
-method_of(struct evhttp_request *request)
-{
-	static const struct {
-		enum evhttp_cmd_type type;
-		const char *name;
-	} methods[] = {{EVHTTP_REQ_POST, "POST"}, {EVHTTP_REQ_PUT, "PUT"},
-	    {EVHTTP_REQ_PATCH, "PATCH"}, {EVHTTP_REQ_OPTIONS, "OPTIONS"}};
+/* One request on its way. evhttp leaves its texts alone until it is answered,
+ * even when the peer has gone. */
+struct work {
+	struct evhttp_request *request;
+	struct cs_handler_header headers[HEADERS_MAX];
+	struct cs_handler_request asked;
+	struct cs_handler_answer answer;
+	struct work *next;
+};
 
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		if (methods[i].type == evhttp_request_get_command(request)) {
-			return methods[i].name;
-		}
-	}
-	return "OTHER";
+struct queue {
+	struct work *first;
+	struct work **last;
+};
+
+static struct {
+	const struct cs_handler *handler;
+	pthread_mutex_t lock; /* guards the queues */
+	pthread_cond_t ready;
+	struct queue todo;
+	struct queue done;
+	size_t waiting; /* in todo */
+	int wake;       /* tells the loop that something is done */
+} server = {.lock = PTHREAD_MUTEX_INITIALIZER,
+    .ready = PTHREAD_COND_INITIALIZER,
+    .todo = {NULL, &server.todo.first},
+    .done = {NULL, &server.done.first},
+    .wake = -1};
+
+static void
+put(struct queue *q, struct work *w)
+{
+	w->next = NULL;
+	*q->last = w;
+	q->last = &w->next;
 }
 
-static size_t
-copy_headers(struct evhttp_request *request, struct cs_handler_header *out)
+static struct work *
+take(struct queue *q)
 {
-	struct evkeyvalq *list = evhttp_request_get_input_headers(request);
-	size_t count = 0;
+	struct work *w = q->first;
 
-	for (const struct evkeyval *kv = list->tqh_first;
-	     kv != NULL && count < HEADERS_MAX; kv = kv->next.tqe_next) {
-		out[count++] = (struct cs_handler_header){kv->key, kv->value};
+	if (w != NULL) {
+		q->first = w->next;
+		if (q->first == NULL) {
+			q->last = &q->first;
+		}
 	}
-	return count;
+	return w;
+}
+
+/* A thread: wait for work, do it, tell the loop. */
+static void *
+serve(void *unused)
+{
+	const uint64_t one = 1;
+
+	(void)unused;
+	for (;;) {
+		struct work *w;
+
+		(void)pthread_mutex_lock(&server.lock);
+		while ((w = take(&server.todo)) == NULL) {
+			(void)pthread_cond_wait(&server.ready, &server.lock);
+		}
+		server.waiting--;
+		(void)pthread_mutex_unlock(&server.lock);
+		cs_handler_handle(server.handler, &w->asked, &w->answer);
+		(void)pthread_mutex_lock(&server.lock);
+		put(&server.done, w);
+		(void)pthread_mutex_unlock(&server.lock);
+		(void)!write(server.wake, &one, sizeof(one));
+	}
+	return NULL;
 }
 
 static void
@@ -65,62 +115,100 @@ send_answer(
 	evbuffer_free(body);
 }
 
-void
-server_handle(struct evhttp_request *request, void *context)
+/* The loop: send what is done. */
+static void
+on_wake(evutil_socket_t fd, short events, void *unused)
 {
-	const struct cs_handler *handler = context;
-	struct evbuffer *input = evhttp_request_get_input_buffer(request);
-	struct cs_handler_header headers[HEADERS_MAX];
-	struct cs_handler_request r = {.method = method_of(request),
-	    .headers = headers,
-	    .header_count = copy_headers(request, headers),
-	    .body_len = evbuffer_get_length(input)};
-	struct cs_handler_answer answer;
+	uint64_t count;
 
-	r.body = r.body_len > 0 ? (const void *)evbuffer_pullup(input, -1) : "";
-	cs_handler_handle(handler, &r, &answer);
-	send_answer(request, &answer);
-	cs_handler_answer_clear(&answer);
+	(void)events;
+	(void)unused;
+	(void)!read(fd, &count, sizeof(count));
+	for (;;) {
+		struct work *w;
+
+		(void)pthread_mutex_lock(&server.lock);
+		w = take(&server.done);
+		(void)pthread_mutex_unlock(&server.lock);
+		if (w == NULL) {
+			return;
+		}
+		send_answer(w->request, &w->answer);
+		cs_handler_answer_clear(&w->answer);
+		free(w);
+	}
+}
+
+static const char *
+method_of(struct evhttp_request *request)
+{
+	static const struct {
+		enum evhttp_cmd_type type;
+		const char *name;
+	} methods[] = {{EVHTTP_REQ_POST, "POST"}, {EVHTTP_REQ_PUT, "PUT"},
+	    {EVHTTP_REQ_PATCH, "PATCH"}, {EVHTTP_REQ_OPTIONS, "OPTIONS"}};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (methods[i].type == evhttp_request_get_command(request)) {
+			return methods[i].name;
+		}
+	}
+	return "OTHER";
+}
+
+/* False when there are more than a sender of ours would have. */
+static bool
+copy_headers(struct work *w)
+{
+	struct evkeyvalq *list = evhttp_request_get_input_headers(w->request);
+	const struct evkeyval *kv = list->tqh_first;
+	size_t n = 0;
+
+	for (; kv != NULL && n < HEADERS_MAX; kv = kv->next.tqe_next) {
+		w->headers[n++] =
+		    (struct cs_handler_header){kv->key, kv->value};
+	}
+	w->asked.headers = w->headers;
+	w->asked.header_count = n;
+	return kv == NULL;
+}
+
+/* The loop: take a request and leave it to the threads. */
+static void
+on_request(struct evhttp_request *request, void *unused)
+{
+	struct evbuffer *body = evhttp_request_get_input_buffer(request);
+	struct work *w = calloc(1, sizeof(*w));
+
+	(void)unused;
+	if (w == NULL || server.waiting >= WAITING_MAX) {
+		free(w);
+		evhttp_send_reply(request, 503, NULL, NULL);
+		return;
+	}
+	w->request = request;
+	w->asked.method = method_of(request);
+	w->asked.body_len = evbuffer_get_length(body);
+	w->asked.body = w->asked.body_len > 0
+			    ? (const void *)evbuffer_pullup(body, -1)
+			    : "";
+	if (!copy_headers(w)) {
+		free(w);
+		evhttp_send_reply(request, 431, NULL, NULL);
+		return;
+	}
+	(void)pthread_mutex_lock(&server.lock);
+	put(&server.todo, w);
+	server.waiting++;
+	(void)pthread_cond_signal(&server.ready);
+	(void)pthread_mutex_unlock(&server.lock);
 }
 
 static void
-not_found(struct evhttp_request *request, void *context)
+not_found(struct evhttp_request *request, void *unused)
 {
-	(void)context;
+	(void)unused;
 	evhttp_send_reply(request, 404, NULL, NULL);
-}
-
-/* One thread's loop: they share the socket, and who is free takes the next. */
-struct worker {
-	struct event_base *base;
-	struct evhttp *http;
-};
-
-static int
-prepare(struct worker *w, int fd, server_answer answer, void *context)
-{
-	w->base = event_base_new();
-	w->http = w->base == NULL ? NULL : evhttp_new(w->base);
-	if (w->http == NULL || evhttp_accept_socket(w->http, fd) != 0) {
-		return -1;
-	}
-	evhttp_set_allowed_methods(w->http,
-	    EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH |
-		EVHTTP_REQ_OPTIONS | EVHTTP_REQ_GET | EVHTTP_REQ_DELETE);
-	evhttp_set_max_body_size(w->http, CS_HANDLER_BODY_MAX);
-	evhttp_set_max_headers_size(w->http, HEADER_SIZE);
-	evhttp_set_timeout(w->http, PATIENCE_S);
-	evhttp_set_gencb(w->http, not_found, NULL);
-	return evhttp_set_cb(w->http, SERVER_PATH, answer, context);
-}
-
-static void *
-serve(void *context)
-{
-	struct worker *w = context;
-
-	(void)event_base_dispatch(w->base);
-	return NULL;
 }
 
 static int
@@ -140,33 +228,53 @@ listen_on(unsigned short port)
 	    getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
 		return -1;
 	}
-	(void)printf("http://127.0.0.1:%u%s\n",
-	    (unsigned)ntohs(address.sin_port), SERVER_PATH);
+	(void)printf(
+	    "http://127.0.0.1:%u%s\n", (unsigned)ntohs(address.sin_port), PATH);
 	(void)fflush(stdout);
 	return fd;
 }
 
-int
-server_run(unsigned short port, server_answer answer, void *context)
+static int
+start_threads(void)
 {
-	struct worker workers[THREADS];
-	pthread_t threads[THREADS];
-	int fd = listen_on(port);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_t thread;
 
-	if (fd < 0) {
-		perror("cannot listen");
+		if (pthread_create(&thread, NULL, serve, NULL) != 0) {
+			return -1;
+		}
+		(void)pthread_detach(thread);
+	}
+	return 0;
+}
+
+int
+server_run(unsigned short port, const struct cs_handler *handler)
+{
+	struct event_base *base = event_base_new();
+	struct evhttp *http = base == NULL ? NULL : evhttp_new(base);
+	struct event *wake = NULL;
+
+	server.handler = handler;
+	server.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (http != NULL && server.wake >= 0) {
+		wake = event_new(
+		    base, server.wake, EV_READ | EV_PERSIST, on_wake, NULL);
+	}
+	if (wake == NULL || event_add(wake, NULL) != 0 ||
+	    start_threads() != 0 ||
+	    evhttp_accept_socket(http, listen_on(port)) != 0) {
+		perror("cannot serve");
 		return EXIT_FAILURE;
 	}
-	for (int i = 0; i < THREADS; i++) {
-		if (prepare(&workers[i], fd, answer, context) != 0 ||
-		    pthread_create(&threads[i], NULL, serve, &workers[i]) !=
-			0) {
-			(void)fputs("cannot start a thread\n", stderr);
-			return EXIT_FAILURE;
-		}
-	}
-	for (int i = 0; i < THREADS; i++) {
-		(void)pthread_join(threads[i], NULL);
-	}
+	evhttp_set_allowed_methods(
+	    http, EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH |
+		      EVHTTP_REQ_OPTIONS | EVHTTP_REQ_GET | EVHTTP_REQ_DELETE);
+	evhttp_set_max_body_size(http, CS_HANDLER_BODY_MAX);
+	evhttp_set_max_headers_size(http, HEADER_SIZE);
+	evhttp_set_timeout(http, PATIENCE_S);
+	evhttp_set_gencb(http, not_found, NULL);
+	(void)evhttp_set_cb(http, PATH, on_request, NULL);
+	(void)event_base_dispatch(base);
 	return EXIT_FAILURE;
 }
