@@ -264,7 +264,8 @@ struct cs_handler_source {
 	const char *url;
 	const char
 	    *url_env; /* the variable that holds it; NULL: DATABASE_URL */
-	/* NULL: synapsor_handler_receipts; or schema.name. */
+	/* Name or schema.name. NULL: synapsor_handler_receipts, for
+	 * PostgreSQL that in public. */
 	const char *receipt_table;
 	unsigned statement_timeout_ms; /* 0: 15000; locks: 5000 */
 };

@@ -407,9 +407,7 @@ struct cs_handler_database *
 cs_handler_database_open(const struct cs_handler_source *source, char *error)
 {
 	const char *url = source_url(source, error);
-	const char *table = source->receipt_table != NULL
-				? source->receipt_table
-				: KIT_RECEIPT_TABLE;
+	const char *table = source->receipt_table;
 	struct kit_database *d;
 
 	if (url == NULL || strlen(url) >= SECRET_MAX) {
@@ -427,7 +425,7 @@ cs_handler_database_open(const struct cs_handler_source *source, char *error)
 	d->arena = arena_new();
 	d->url = secret_new(span_of(url));
 	(void)pthread_mutex_init(&d->lock, NULL);
-	table = kit_quote_table(table, d->api.dialect, d->arena);
+	table = kit_receipt_table(table, d->api.dialect, d->arena);
 	if (table == NULL) {
 		(void)snprintf(error, CS_HANDLER_ERROR_SIZE,
 		    "receipt_table is no name of a table (name, or "

@@ -8,31 +8,32 @@
 #define MY_HASH "varchar(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 static const struct {
+	const char *by_default; /* its name */
 	const char *columns;
 	const char *added; /* what a table of 0.1.1 lacks */
 } tables[] = {
-    [CS_HANDLER_POSTGRES] =
-	{"  idempotency_key text PRIMARY KEY,\n"
-	 "  proposal_id text NOT NULL,\n"
-	 "  proposal_hash text,\n"
-	 "  action text NOT NULL,\n"
-	 "  status text NOT NULL,\n"
-	 "  receipt_json jsonb NOT NULL,\n"
-	 "  created_at timestamptz NOT NULL DEFAULT now(),\n"
-	 "  completed_at timestamptz\n)",
-	    "proposal_hash text"},
-    [CS_HANDLER_MYSQL] =
-	{"  idempotency_key varchar(512) CHARACTER SET utf8mb4 COLLATE "
-	 "utf8mb4_bin PRIMARY KEY,\n"
-	 "  proposal_id varchar(512) NOT NULL,\n"
-	 "  proposal_hash " MY_HASH ",\n"
-	 "  action varchar(512) NOT NULL,\n"
-	 "  status varchar(64) NOT NULL,\n"
-	 "  receipt_json longtext NOT NULL,\n"
-	 "  created_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),\n"
-	 "  completed_at timestamp(6) NULL\n"
-	 ") ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4",
-	    "proposal_hash " MY_HASH},
+    [CS_HANDLER_POSTGRES] = {"public.synapsor_handler_receipts",
+	"  idempotency_key text PRIMARY KEY,\n"
+	"  proposal_id text NOT NULL,\n"
+	"  proposal_hash text,\n"
+	"  action text NOT NULL,\n"
+	"  status text NOT NULL,\n"
+	"  receipt_json jsonb NOT NULL,\n"
+	"  created_at timestamptz NOT NULL DEFAULT now(),\n"
+	"  completed_at timestamptz\n)",
+	"proposal_hash text"},
+    [CS_HANDLER_MYSQL] = {"synapsor_handler_receipts",
+	"  idempotency_key varchar(512) CHARACTER SET utf8mb4 COLLATE "
+	"utf8mb4_bin PRIMARY KEY,\n"
+	"  proposal_id varchar(512) NOT NULL,\n"
+	"  proposal_hash " MY_HASH ",\n"
+	"  action varchar(512) NOT NULL,\n"
+	"  status varchar(64) NOT NULL,\n"
+	"  receipt_json longtext NOT NULL,\n"
+	"  created_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),\n"
+	"  completed_at timestamp(6) NULL\n"
+	") ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4",
+	"proposal_hash " MY_HASH},
 };
 
 void
@@ -40,6 +41,13 @@ kit_ddl_put(struct buf *out, enum cs_handler_dialect d, const char *table)
 {
 	buf_printf(out, "CREATE TABLE IF NOT EXISTS %s (\n%s;\n", table,
 	    tables[d].columns);
+}
+
+const char *
+kit_receipt_table(const char *table, enum cs_handler_dialect d, struct arena *a)
+{
+	return kit_quote_table(
+	    table == NULL ? tables[d].by_default : table, d, a);
 }
 
 const char *
@@ -55,8 +63,7 @@ cs_handler_print_ddl(
 {
 	struct arena *a = arena_new();
 	struct buf text = BUF_INIT;
-	const char *quoted = kit_quote_table(
-	    table == NULL ? KIT_RECEIPT_TABLE : table, dialect, a);
+	const char *quoted = kit_receipt_table(table, dialect, a);
 	int rc = CS_HANDLER_E_INVALID;
 
 	if (quoted != NULL) {

@@ -17,7 +17,6 @@ struct secret;
 #define KIT_SCHEMA         "synapsor.handler-writeback.v1"
 #define KIT_PROTOCOL       "1.0"
 #define KIT_ROW_HASH       "__row_hash"
-#define KIT_RECEIPT_TABLE  "synapsor_handler_receipts"
 #define KIT_CODE_MAX       64
 #define KIT_KEY_CHARACTERS 512
 
@@ -110,6 +109,10 @@ struct scalar kit_scalar(struct cs_handler_value v);
 /* A quoted table, "name" or "schema"."name"; NULL unless it is one. */
 const char *kit_quote_table(
     const char *table, enum cs_handler_dialect dialect, struct arena *a);
+
+/* The table of receipts, quoted; the default's name for NULL. NULL as above. */
+const char *kit_receipt_table(
+    const char *table, enum cs_handler_dialect d, struct arena *a);
 
 /* The columns of a table of receipts, and of one that 0.1.1 made the
  * statement that adds what it lacks. */
