@@ -16,7 +16,7 @@ import node_packages  # noqa: E402
 from credit import App, CreditWorkspace, Front, credit_request, post, send  # noqa: E402
 from mariadb import Mariadb  # noqa: E402
 from postgres import Postgres  # noqa: E402
-from workspace import ROOT  # noqa: E402
+from workspace import BIN, ROOT  # noqa: E402
 
 MARKER = "marker_7f3a"
 OLD_TABLE = ("CREATE TABLE synapsor_handler_receipts (idempotency_key text PRIMARY KEY, proposal_id text NOT NULL,"
@@ -433,6 +433,13 @@ def node_app(name):
     return staticmethod(prepare)
 
 
+def c_app():
+    """The example and the shared library, as the test build made them."""
+    def prepare(_):
+        return [os.path.join(os.path.dirname(BIN), "tests", "handler_c")]
+    return staticmethod(prepare)
+
+
 def setUpModule():
     OnPostgres.server = Postgres()
     unittest.addModuleCleanup(OnPostgres.server.close)
@@ -454,6 +461,14 @@ if node_packages.AVAILABLE:
 
     class NodeOnMariadb(OnMariadb, unittest.TestCase):
         prepare = node_app("tests/kit/credit_mysql.mjs")
+
+
+class C(OnPostgres, unittest.TestCase):
+    prepare = c_app()
+
+
+class COnMariadb(OnMariadb, unittest.TestCase):
+    prepare = c_app()
 
 
 if __name__ == "__main__":
