@@ -28,7 +28,7 @@ apply(const struct cs_handler_job *job, struct cs_handler_tx *tx, void *context)
 }
 
 static const struct cs_handler_action actions[] = {
-    {"your.capability", apply, NULL},
+    {"@ACTION@", apply, NULL},
 };
 
 /* Codes and keys; nothing that was sent. */
