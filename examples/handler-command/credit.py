@@ -1,17 +1,28 @@
 #!/usr/bin/env python3
-"""The account credit as a command: one request on standard input, its receipt on
-standard output. A command has no environment, so its database is in a file that only
-the handler's user reads."""
-import os
+"""The account credit as a command: one request on standard input, its receipt on standard output.
+
+usage: credit.py FILE [KIT]     FILE holds the database's URL: a command has no environment. It may read the folders
+                                of its own words alone, so the kit's, where it is not installed, is one of them."""
 import sys
 
 import psycopg
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, sys.argv[2] if len(sys.argv) > 2 else "/usr/share/countersign/kit/python")
-sys.path.insert(0, os.path.join(HERE, "../handler-python"))
-from app import account_credit  # noqa: E402
-from countersign_handler import CommandHandler, Postgres  # noqa: E402
+from countersign_handler import CommandHandler, Postgres, Refuse  # noqa: E402
+
+
+def account_credit(job, tx):
+    cents, reason = job.patch["credited_cents"], job.patch["credit_reason"]
+    if job.row["status"] != "open":
+        raise Refuse("INVOICE_NOT_OPEN")
+    tx.insert("account_credits", {
+        "idempotency_key": job.idempotency_key, "tenant_id": job.tenant_id, "invoice_id": job.object_id,
+        "customer_id": job.row["customer_id"], "amount_cents": cents, "reason": reason, "proposed_by": job.principal})
+    tx.update("invoices", {"id": job.object_id, "tenant_id": job.tenant_id},
+              {"credited_cents": cents, "credit_reason": reason}, expect=1)
+    tx.query("UPDATE customers SET balance_cents = balance_cents + %s WHERE id = %s AND tenant_id = %s",
+             [cents, job.row["customer_id"], job.tenant_id])
+    return {"rows_affected": 3}
 
 
 def connect():

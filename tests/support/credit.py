@@ -43,6 +43,10 @@ def receipt_table(engine="postgres"):
 class CreditWorkspace(Workspace):
     """`server`: PostgreSQL with the example's tables in the database shop."""
 
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.env.update(SYNAPSOR_TENANT_ID="acme", SYNAPSOR_PRINCIPAL="support_agent_17")
+
     def make_source(self):
         pass
 
