@@ -39,6 +39,7 @@ log_line(void *context, const char *code, const char *key, const char *detail)
 	(void)fprintf(stderr, "%s key=%s %s\n", code, key, detail);
 }
 
+/* Everything that is missing shows here, before the first request. */
 static int
 run(bool command_mode)
 {
