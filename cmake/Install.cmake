@@ -13,7 +13,8 @@ install(FILES demo/play.py demo/quick.py
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/demo)
 install(FILES examples/quickstart/countersign.json examples/quickstart/shop.sql
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/examples/quickstart)
-install(DIRECTORY kit/templates/c DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit/templates)
+install(FILES kit/templates/c/server.c kit/templates/c/server.h
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit/templates/c)
 install(DIRECTORY examples/handler-c DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/examples)
 foreach(section 1 3 5 8)
 	file(GLOB pages ${CMAKE_SOURCE_DIR}/docs/man/*.${section})
