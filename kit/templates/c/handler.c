@@ -19,8 +19,10 @@
 #include "server.h"
 
 /* Names of variables; "": not used. */
-#define TOKEN_ENV  @TOKEN_ENV@
-#define SECRET_ENV @SECRET_ENV@
+/* clang-format off */
+static const char token_env[] = @TOKEN_ENV@;
+static const char secret_env[] = @SECRET_ENV@;
+/* clang-format on */
 
 /*
  * The request was checked, the row is locked and as it was reviewed (job->row);
@@ -42,8 +44,7 @@ apply(const struct cs_handler_job *job, struct cs_handler_tx *tx, void *context)
 	    .expected = 1};
 
 	(void)context;
-	(void)snprintf(
-	    table, sizeof(table), "%s.%s", job->schema, job->table);
+	(void)snprintf(table, sizeof(table), "%s.%s", job->schema, job->table);
 	return cs_handler_update(tx, &update);
 }
 
@@ -67,8 +68,8 @@ run(bool command_mode)
 	struct cs_handler_source source = {.url = NULL};
 	struct cs_handler_options options = {.actions = actions,
 	    .action_count = sizeof(actions) / sizeof(actions[0]),
-	    .token_env = TOKEN_ENV,
-	    .signing_secret_env = SECRET_ENV,
+	    .token_env = token_env,
+	    .signing_secret_env = secret_env,
 	    .command_mode = command_mode,
 	    .log = log_line};
 	const char *port = getenv("PORT");
