@@ -13,6 +13,9 @@ install(FILES demo/play.py demo/quick.py
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/demo)
 install(FILES examples/quickstart/countersign.json examples/quickstart/shop.sql
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/examples/quickstart)
+install(DIRECTORY kit/node DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit PATTERN test EXCLUDE)
+install(DIRECTORY kit/python/countersign_handler DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit/python
+	PATTERN __pycache__ EXCLUDE)
 install(FILES kit/templates/c/server.c kit/templates/c/server.h
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit/templates/c)
 install(DIRECTORY examples/handler-c DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/examples)

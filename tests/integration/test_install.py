@@ -30,7 +30,8 @@ class Install(unittest.TestCase):
         for name in ("mcpd", "ledgerd", "writerd", "countersign-inspect"):
             mode = os.stat(os.path.join(prefix, "libexec/countersign", name)).st_mode & 0o777
             self.assertEqual(mode & 0o077, 0o011, "%s may be run but not read by others" % name)
-        for path in ("share/countersign/schemas/contract.schema.json", "share/man/man1/countersign.1"):
+        for path in ("share/countersign/schemas/contract.schema.json", "share/man/man1/countersign.1",
+                     "share/countersign/kit/node/index.js", "share/countersign/kit/python/countersign_handler/__init__.py"):
             self.assertTrue(os.path.exists(os.path.join(prefix, path)), path)
         self.applications_link_the_handler_library(prefix)
         old, workspace.BIN = workspace.BIN, os.path.join(prefix, "bin")

@@ -20,7 +20,6 @@ from postgres import PASSWORD, Postgres, free_port  # noqa: E402
 from workspace import BIN, ROOT  # noqa: E402
 
 PROGRAM = os.path.join(os.path.dirname(BIN), "tests", "handler_c")
-TEMPLATE = os.path.join(os.path.dirname(BIN), "tests", "handler_template_c")
 WITH_FAULTS = os.path.join(os.path.dirname(BIN), "tests", "kit_app_c")
 TOKEN, SECRET = "t0ken-of-the-handler", "s1gning-secret-of-the-handler"
 VERSION = "2026-06-20T14:31:08.000123Z"
@@ -58,10 +57,10 @@ def request(number=1, hash_of="1", cents=2500, version=VERSION, key=None, before
 class App:
     """The program with its faults; `port` once it listens."""
 
-    def __init__(self, url, fault="", program=None, **env):
+    def __init__(self, url, fault="", **env):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [program or (WITH_FAULTS if fault else PROGRAM)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True,
+            [WITH_FAULTS if fault else PROGRAM], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True,
             env={"DATABASE_URL": url, "PORT": "0", "FAULT": fault, "SYNAPSOR_APP_WRITEBACK_TOKEN": TOKEN,
                  "SYNAPSOR_APP_WRITEBACK_SIGNING_SECRET": SECRET, "PATH": "/usr/bin:/bin", **env})
         self.line = self.process.stdout.readline().strip()
@@ -171,12 +170,6 @@ class Base:
         self.assertEqual((wrong["safe_error_code"], wrong["previous_version"]), ("ROW_CHANGED_AFTER_PROPOSAL", right))
         receipt = self.app.send(self.request(version=right, before=row, key="k2"))[1]
         self.assertEqual((receipt["status"], receipt["previous_version"]), ("applied", right))
-
-    def test_the_template_makes_the_change_as_it_is(self):
-        app = App(self.url, program=TEMPLATE)
-        self.addCleanup(app.close)
-        self.assertEqual(app.send(self.request())[1]["rows_affected"], 1)
-        self.assertEqual(self.effects(), (0, 2500, 1000))
 
     def test_a_command(self):
         value = self.request()

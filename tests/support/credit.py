@@ -59,9 +59,9 @@ class CreditWorkspace(Workspace):
 
 
 class App:
-    """The application: `command` prints its address when it is ready."""
+    """The application: `command` prints its address when it is ready, or answers at `silent_url`."""
 
-    def __init__(self, command, cwd, **env):
+    def __init__(self, command, cwd, silent_url=None, **env):
         self.process = subprocess.Popen(command, cwd=cwd, env={**APP_ENV, **env}, stdin=subprocess.DEVNULL, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.errors = []
@@ -70,11 +70,20 @@ class App:
             (self.process.stdout, lines.put), (self.process.stderr, self.errors.append))]
         for reader in self.readers:
             reader.start()
-        self.url = lines.get(timeout=30)
+        self.url = lines.get(timeout=30) if silent_url is None else self.answering(silent_url)
         if self.url is None:
             self.kill()
             raise RuntimeError("the application did not start: " + "".join(self.errors))
         self.url = self.url.split()[-1]
+
+    def answering(self, url):
+        def answers():
+            try:
+                return post(url, b"", {}, "OPTIONS")[0] == 204
+            except OSError:
+                return self.process.poll() is not None
+        wait_until(answers, "an answer")
+        return url if self.process.poll() is None else None
 
     @staticmethod
     def read(stream, keep):
