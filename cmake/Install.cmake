@@ -16,7 +16,8 @@ install(FILES examples/quickstart/countersign.json examples/quickstart/shop.sql
 install(DIRECTORY kit/node DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit PATTERN test EXCLUDE)
 install(DIRECTORY kit/python/countersign_handler DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit/python
 	PATTERN __pycache__ EXCLUDE)
-install(DIRECTORY kit/templates/c DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit/templates)
+install(FILES kit/templates/c/server.c kit/templates/c/server.h
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit/templates/c)
 install(DIRECTORY examples/handler-c DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/examples)
 foreach(section 1 3 5 8)
 	file(GLOB pages ${CMAKE_SOURCE_DIR}/docs/man/*.${section})

@@ -40,7 +40,7 @@ sed 's/-fsanitize=[^ ]*//g; s/-fno-sanitize-recover=[^ ]*//g
 	s/-fzero-call-used-regs=[^ ]*//g; s/-ftrivial-auto-var-init=[^ ]*//g' \
 	build/asan/compile_commands.json >$report/tidy/compile_commands.json
 git ls-files 'common/*.c' 'proto/*.c' 'mcpd/*.c' 'ledgerd/*.c' \
-	'writerd/*.c' 'http/*.c' 'jwks/*.c' 'inspect/*.c' 'cli/*.c' 'kit/*.c' |
+	'writerd/*.c' 'http/*.c' 'jwks/*.c' 'inspect/*.c' 'cli/*.c' 'kit/c/*.c' |
 	xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p $report/tidy \
 		>$report/clang-tidy 2>/dev/null
 status=$?

@@ -32,7 +32,7 @@ const struct handler_template handler_templates[] = {
 	"a command in Node: standard input to standard output", "null",
 	{{NULL, handler_command}}},
     {"c", {NULL}, "synapsor-writeback-handler",
-	"a folder with a program in C: libevent", "NULL",
+	"a folder with a program in C: libevent", "\"\"",
 	{{"handler.c", handler_c_handler}, {"server.c", handler_c_server},
 	    {"server.h", handler_c_server_h},
 	    {"Makefile", handler_c_makefile}}},

@@ -66,6 +66,7 @@ struct opening {
 	struct err e;
 };
 
+/* Called with the URL in the clear, for as long as connecting takes. */
 static int
 open_with(struct span url, void *context)
 {
@@ -95,6 +96,8 @@ take_connection(struct kit_database *d, struct opening *o)
 	return db;
 }
 
+/* For the next request, if it is between transactions and still stands. A
+ * connection in doubt is closed: the server then rolls back. */
 static void
 give_back(struct session *s)
 {
@@ -116,6 +119,8 @@ give_back(struct session *s)
 	}
 }
 
+/* Every statement goes through here. CS_E_STATE (a key that exists) is kept
+ * as it is; all else becomes an enum cs_handler_error. */
 static int
 run(struct session *s, const char *sql, struct db_params params,
     struct db_result *out)
@@ -133,6 +138,7 @@ run(struct session *s, const char *sql, struct db_params params,
 	return rc == 0 ? 0 : failed(s->memory, s->db, rc, &e);
 }
 
+/* Connect, or take a kept connection, and begin. */
 static int
 kit_begin(void *context, struct cs_handler_memory *m, void **session)
 {
@@ -165,6 +171,7 @@ text(const char *value)
 	return (struct scalar){SCALAR_TEXT, span_of(value)};
 }
 
+/* Values of a row are texts that end with a NUL; NULL is "". */
 static const char *
 column_text(const struct db_result *r, size_t column)
 {
@@ -173,6 +180,9 @@ column_text(const struct db_result *r, size_t column)
 		   : r->values[column].text.ptr;
 }
 
+/* PostgreSQL waits for the owner of the key inside the INSERT, MySQL as well,
+ * and then says that the key exists. Reading under lock comes after that, so
+ * it sees what the owner committed. */
 static int
 kit_claim(void *session, const struct cs_handler_job *job,
     struct cs_handler_receipt *existing)
@@ -222,6 +232,7 @@ convert(const struct db_result *r, struct arena *a, struct cs_handler_rows *out)
 	    .affected = r->affected};
 }
 
+/* The application's own statement; its values are bound like ours. */
 static int
 kit_query(void *session, const char *sql, const struct cs_handler_value *values,
     size_t count, struct cs_handler_rows *rows)
@@ -271,6 +282,7 @@ kit_lock_target(void *session, const struct cs_handler_job *job,
 	return 0;
 }
 
+/* Only a row that is still claimed is completed: once. */
 static int
 kit_record(void *session, const struct cs_handler_job *job,
     const struct cs_handler_receipt *receipt)
@@ -290,6 +302,8 @@ kit_record(void *session, const struct cs_handler_job *job,
 	return rc == CS_E_STATE ? CS_HANDLER_E_REFUSED : rc;
 }
 
+/* CS_E_UNKNOWN stays what it is: the layer below tells a COMMIT that failed
+ * from one whose answer is missing. */
 static int
 kit_commit(void *session)
 {
@@ -374,6 +388,7 @@ check_table(struct kit_database *d, const char *table, char *error)
 	return rc == 0;
 }
 
+/* What both engines share; the dialect is in the texts. */
 static const struct cs_handler_database functions = {
     .begin = kit_begin,
     .claim = kit_claim,
@@ -384,6 +399,8 @@ static const struct cs_handler_database functions = {
     .rollback = kit_rollback,
 };
 
+/* NULL and a sentence unless the scheme is one that we have a driver for. The
+ * URL itself is never quoted: it holds the password. */
 static const char *
 source_url(const struct cs_handler_source *source, char *error)
 {

@@ -29,6 +29,7 @@ struct verdict {
 	const char *code; /* for the log; "" for a success */
 };
 
+/* The receipt is made here and nowhere else; it is what is stored, too. */
 static void
 answer(
     struct attempt *t, struct verdict *v, int http, const struct kit_outcome *o)
@@ -46,6 +47,8 @@ answer_failed(struct attempt *t, struct verdict *v, int http, const char *code)
 	    &(struct kit_outcome){.status = "failed", .code = code});
 }
 
+/* After COMMIT was sent: neither "applied" nor "failed" is known to be true.
+ * The members that would say so are left out. */
 static void
 answer_unknown(struct attempt *t, struct verdict *v)
 {
@@ -56,6 +59,8 @@ answer_unknown(struct attempt *t, struct verdict *v)
 		.mutated = -1});
 }
 
+/* Nothing that was done survives; if the server cannot be told, it does the
+ * same by itself when the connection ends. */
 static void
 end_rollback(struct attempt *t)
 {
@@ -65,6 +70,7 @@ end_rollback(struct attempt *t)
 	}
 }
 
+/* 0: committed, for certain. Either way the session is over. */
 static int
 end_commit(struct attempt *t)
 {
@@ -74,6 +80,7 @@ end_commit(struct attempt *t)
 	return rc;
 }
 
+/* COMMIT was not sent, so nothing was written, whatever happened. */
 static void
 give_up(struct attempt *t, struct verdict *v)
 {
@@ -110,6 +117,7 @@ answer_existing(struct attempt *t, const struct cs_handler_receipt *existing,
 	answer(t, v, 200, &o);
 }
 
+/* Completes the claimed row; the COMMIT that follows makes it the record. */
 static int
 record(struct attempt *t, const char *status, const struct verdict *v)
 {
@@ -187,6 +195,8 @@ take_version(struct attempt *t)
 	return false;
 }
 
+/* The claim comes first: who waits here for another request of the same key
+ * sees what became of it, and looks at nothing that may still change. */
 static int
 lock_once(struct attempt *t, struct cs_handler_receipt *existing,
     struct cs_handler_rows *rows)
@@ -232,6 +242,7 @@ answer_business(
 	answer_failed(t, v, 422, code);
 }
 
+/* The database's own trouble, not the function's. */
 static bool
 is_passing(int rc)
 {
@@ -280,6 +291,7 @@ complete(struct attempt *t, const struct cs_handler_tx *tx, struct verdict *v)
 	}
 }
 
+/* The function's word counts only if every statement of it went well. */
 static void
 apply(struct attempt *t, struct verdict *v)
 {
@@ -300,6 +312,8 @@ apply(struct attempt *t, struct verdict *v)
 	}
 }
 
+/* From here on the request is one that may be carried out; what stands in
+ * its way is in the database. */
 static void
 run(struct attempt *t, struct verdict *v)
 {
@@ -337,6 +351,7 @@ run(struct attempt *t, struct verdict *v)
 	apply(t, v);
 }
 
+/* The application's own log; the answer never holds what is told here. */
 static void
 tell(const struct cs_handler *h, const char *code,
     const struct cs_handler_job *job, const char *detail)

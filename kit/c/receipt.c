@@ -41,6 +41,7 @@ kit_http_status(const char *code)
 	return 500;
 }
 
+/* Upper-case words: a code is no place for other text. */
 bool
 kit_code_is_valid(const char *code)
 {
@@ -70,6 +71,7 @@ put_version(
 	scalar_put(j, s);
 }
 
+/* Members in the order of 0.1.1, for whoever compares by eye. */
 struct span
 kit_receipt_put(const struct kit_outcome *o, struct arena *a)
 {
@@ -95,6 +97,7 @@ kit_receipt_put(const struct kit_outcome *o, struct arena *a)
 	return out;
 }
 
+/* A version of a stored receipt; false when it has none. */
 static bool
 read_scalar(const struct json_doc *doc, const char *key, struct arena *a,
     struct cs_handler_value *out)
@@ -109,6 +112,7 @@ read_scalar(const struct json_doc *doc, const char *key, struct arena *a,
 	return true;
 }
 
+/* It is our own text, or 0.1.1's; but others may write to that table. */
 void
 kit_stored_read(const char *json, struct arena *a, struct kit_stored *out)
 {

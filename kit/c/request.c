@@ -40,6 +40,7 @@ static const struct places allowed = {
     {{"change_set", "guards", "allowed_columns"}, {"allowed_columns"},
 	{"guards", "allowed_columns"}}};
 
+/* The node is one of the document's: JSON_NONE is asked about before. */
 static enum json_type
 type_of(const struct reader *r, uint32_t node)
 {
@@ -79,6 +80,8 @@ text_at(struct reader *r, uint32_t node)
 	return arena_span(r->arena, json_string(&r->doc, node, r->arena)).ptr;
 }
 
+/* A name that may stand in a statement; any other is bad, not escaped:
+ * there is no need to guess what a quote in a name was meant to be. */
 static const char *
 identifier_at(struct reader *r, uint32_t node)
 {
@@ -88,6 +91,7 @@ identifier_at(struct reader *r, uint32_t node)
 	return text;
 }
 
+/* Objects and arrays are bad: no column holds one as a value of ours. */
 static struct cs_handler_value
 scalar_at(struct reader *r, uint32_t node)
 {
@@ -119,6 +123,8 @@ text_of(struct reader *r, const struct places *p)
 	return found == NULL ? "" : found;
 }
 
+/* Same kind and same text: 1 and "1" differ, because a database may too.
+ * Numbers are canonical by now, so 1.0 and 1 are the same. */
 static bool
 is_same(struct cs_handler_value a, struct cs_handler_value b)
 {
@@ -192,6 +198,7 @@ fields_at(struct reader *r, uint32_t object, size_t *count)
 	return list;
 }
 
+/* The entry of this name, or NULL. Columns are few: no index is worth it. */
 static const struct cs_handler_field *
 field_named(const struct cs_handler_field *list, size_t count, const char *name)
 {
@@ -232,6 +239,7 @@ read_patch(struct reader *r, struct cs_handler_job *job)
 	r->is_bad = r->is_bad || job->patch == NULL;
 }
 
+/* The entries are strings by now: check_inside looked at them. */
 static bool
 has_name(struct reader *r, uint32_t array, const char *name)
 {
@@ -265,6 +273,8 @@ check_inside(struct reader *r, uint32_t array, const struct cs_handler_job *job)
 	}
 }
 
+/* Every list that is there allows the whole patch: a narrower one counts.
+ * What says which row it is, and whose, is never part of the change. */
 static void
 check_allowed(struct reader *r, const struct cs_handler_job *job)
 {
@@ -312,6 +322,7 @@ check_scope(struct reader *r, const char *member, const char *wanted)
 	}
 }
 
+/* Who proposed, as ledgerd knew it. 0.1.1 sent only the name of its runner. */
 static const char *
 principal_of(struct reader *r)
 {
@@ -331,6 +342,8 @@ principal_of(struct reader *r)
 		   : text_at(r, node);
 }
 
+/* Absent is false; anything but a boolean is bad, for "false" is true in
+ * some languages. */
 static bool
 read_dry_run(struct reader *r)
 {
@@ -352,6 +365,8 @@ read_before(struct reader *r, struct cs_handler_job *job)
 	}
 }
 
+/* In the order of the members, but checks that look at two come after both.
+ * Stops early where the rest would look at what is not there. */
 static void
 read_all(struct reader *r, struct cs_handler_job *job)
 {

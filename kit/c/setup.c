@@ -9,6 +9,7 @@
 #include "common/crypto/secret.h"
 #include "kit/c/internal.h"
 
+/* False, so that a check can end with it; the sentence names no value. */
 static bool wrong(char *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -23,6 +24,7 @@ wrong(char *error, const char *format, ...)
 	return false;
 }
 
+/* By name, exactly. There are a few, so the list is walked. */
 const struct cs_handler_action *
 kit_action(const struct cs_handler *h, const char *name)
 {
@@ -66,6 +68,8 @@ take_secret(const char *value, const char *env, const char *by_default,
 	return true;
 }
 
+/* At least one, each with a name of its own. Names are copied; contexts are
+ * the application's. */
 static bool
 take_actions(
     struct cs_handler *h, const struct cs_handler_options *o, char *error)
@@ -94,6 +98,7 @@ take_actions(
 	return true;
 }
 
+/* Fail closed: that nobody is asked for a proof must be said in words. */
 static bool
 take_senders(
     struct cs_handler *h, const struct cs_handler_options *o, char *error)

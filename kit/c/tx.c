@@ -9,6 +9,7 @@
 #include "common/base/str.h"
 #include "kit/c/internal.h"
 
+/* The first failure counts, and its explanation: what follows is its effect. */
 static int
 fail(struct cs_handler_tx *tx, int rc, const char *why)
 {
@@ -81,6 +82,7 @@ cs_handler_query(struct cs_handler_tx *tx, const char *sql,
 	return 0;
 }
 
+/* Checked before it comes here, so nothing in it needs escaping. */
 static void
 put_name(struct buf *b, struct span name, enum cs_handler_dialect dialect)
 {
@@ -124,6 +126,7 @@ struct building {
 	bool is_bad;
 };
 
+/* The value goes its own way to the server; only its place is in the text. */
 static void
 put_placeholder(struct building *b, struct cs_handler_value value)
 {
@@ -135,6 +138,7 @@ put_placeholder(struct building *b, struct cs_handler_value value)
 	}
 }
 
+/* A bad one leaves the text unfinished; finish() does not send it. */
 static void
 put_column(struct building *b, const char *name)
 {
@@ -145,6 +149,7 @@ put_column(struct building *b, const char *name)
 	}
 }
 
+/* Values of all columns fit: each is named once. */
 static void
 start(struct cs_handler_tx *tx, struct building *b, size_t count)
 {
@@ -153,6 +158,7 @@ start(struct cs_handler_tx *tx, struct building *b, size_t count)
 		arena_array(tx->memory->arena, count + 1, sizeof(*b->values))};
 }
 
+/* Send what was built, unless a part of it was bad, and count. */
 static int
 finish(struct cs_handler_tx *tx, struct building *b, int64_t expected)
 {
@@ -173,6 +179,7 @@ finish(struct cs_handler_tx *tx, struct building *b, int64_t expected)
 	return rc;
 }
 
+/* name, or schema.name. */
 static void
 put_table(struct cs_handler_tx *tx, struct building *b, const char *table)
 {
@@ -207,6 +214,8 @@ cs_handler_insert(struct cs_handler_tx *tx, const char *table,
 	return finish(tx, &b, 1);
 }
 
+/* "a" = $1, … in SET, or joined by AND in WHERE, where NULL is no value to
+ * compare with. An empty list would name every row: bad. */
 static void
 put_pairs(struct building *b, const struct cs_handler_field *list, size_t count,
     const char *between, bool is_where)

@@ -7,6 +7,7 @@
 #include "common/crypto/digest.h"
 #include "kit/c/internal.h"
 
+/* The two enumerations have one order; the copy ends with a NUL. */
 struct cs_handler_value
 kit_value(struct scalar s, struct arena *a)
 {
@@ -25,6 +26,8 @@ kit_scalar(struct cs_handler_value v)
 		   : (struct scalar){(enum scalar_kind)v.kind, span_of(v.text)};
 }
 
+/* Moments as moments, all else as text without the blanks around it. A NULL
+ * is a version of its own: it is what the reviewer saw. */
 bool
 kit_version_equal(struct cs_handler_value a, struct cs_handler_value b)
 {
@@ -34,6 +37,7 @@ kit_version_equal(struct cs_handler_value a, struct cs_handler_value b)
 	return rules_version_equal(span_of(a.text), span_of(b.text));
 }
 
+/* The entry of this name, or NULL. */
 static const struct cs_handler_field *
 field(const struct cs_handler_field *list, size_t count, const char *name)
 {
@@ -45,6 +49,8 @@ field(const struct cs_handler_field *list, size_t count, const char *name)
 	return NULL;
 }
 
+/* The same bytes as the reader hashed: JSON.stringify of the reviewed columns,
+ * in their order, with the values that the row has now. */
 const char *
 kit_row_hash(const struct cs_handler_field *columns, size_t count,
     const struct cs_handler_field *row, size_t row_count, struct arena *a)

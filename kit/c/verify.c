@@ -42,6 +42,8 @@ single(const struct cs_handler_request *r, const char *name)
 	return twice ? NULL : value;
 }
 
+/* The scheme in any case, one blank, and exactly the token; compared in a
+ * time that tells neither length nor content. */
 static bool
 is_authorized(const struct cs_handler *h, const struct cs_handler_request *r)
 {
@@ -59,6 +61,7 @@ struct signing {
 	uint8_t mac[crypto_auth_hmacsha256_BYTES];
 };
 
+/* With the secret at hand for as long as this takes. */
 static int
 compute_mac(struct span secret, void *context)
 {
@@ -74,6 +77,8 @@ compute_mac(struct span secret, void *context)
 	return 0;
 }
 
+/* Of the raw body, as it was received: a body that is parsed and written
+ * anew is another one. */
 static bool
 is_signed(const struct cs_handler *h, const struct cs_handler_request *r)
 {
@@ -117,6 +122,8 @@ read_time(const char *text, int64_t *us)
 	return clock_parse(cut, 27, us) == 0;
 }
 
+/* Old and far ahead alike: a body that was recorded is of no use later, and
+ * none can be made now for later. */
 static bool
 is_fresh(const struct cs_handler *h, const char *issued_at, int64_t now_us)
 {
@@ -182,6 +189,8 @@ repeats(const struct cs_handler_request *r, const char *name, const char *said)
 	return !twice && span_equal((struct span){value, len}, span_of(said));
 }
 
+/* In the order of docs/handler-kit.md; the first that does not hold is the
+ * answer. Nobody learns about the body who could not sign it. */
 static const char *
 check(const struct cs_handler *h, const struct cs_handler_request *r,
     int64_t now_us, struct arena *a, struct cs_handler_job *job)

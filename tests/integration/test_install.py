@@ -58,7 +58,6 @@ class Install(unittest.TestCase):
 
         run("make", "CFLAGS=-O1 -Wall -Wextra -Werror")
         self.assertIn("synapsor_handler_receipts", run("./credit", "--print-ddl"))
-        run("make", "-C", template, "CFLAGS=-O1 -Wall -Wextra -Werror")
         with open(os.path.join(example, "own.c"), "w") as file:
             file.write("int json_scan(void);\nint json_scan(void) { return 1; }\n")
         flags = run("pkg-config", "--static", "--cflags", "--libs", "countersign-handler").split()

@@ -1,12 +1,16 @@
 /*
- * Your application's handler. Write `apply`; name your capability in `actions`.
+ * IMPORTANT: your app handler owns the final business write.
+ * The kit checks the request (token, signature, time, schema, tenant and
+ * version) and keeps the receipt, against lost updates, duplicate writes and
+ * cross-tenant writes. Yours is what happens in between (`apply`), in the same
+ * transaction/rollback and under the same idempotency key.
  *
  *   handler               serve on 127.0.0.1:$PORT (8787; 0 takes a free one)
  *   handler --command     one request on standard input, for a command_handler
  *   handler --print-ddl   the receipt table for PostgreSQL (or: mysql)
  *
- * Environment: DATABASE_URL, SYNAPSOR_APP_WRITEBACK_TOKEN and
- * SYNAPSOR_APP_WRITEBACK_SIGNING_SECRET. See countersign-handler(3).
+ * Environment: DATABASE_URL and the two variables below. See
+ * countersign-handler(3).
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -14,17 +18,34 @@
 
 #include "server.h"
 
+/* Names of variables; "": not used. */
+/* clang-format off */
+static const char token_env[] = @TOKEN_ENV@;
+static const char secret_env[] = @SECRET_ENV@;
+/* clang-format on */
+
 /*
- * The request was checked, the row is locked and as it was reviewed (job->row).
- * Do the change through `tx`: cs_handler_insert, cs_handler_update,
- * cs_handler_query. 0 commits it; anything else takes it back.
+ * The request was checked, the row is locked and as it was reviewed (job->row);
+ * job->patch is what was approved, job->principal who proposed. Everything goes
+ * through `tx`, or is not rolled back. 0 commits it; refuse with
+ * `return cs_handler_refuse(tx, "YOUR_CODE")`.
  */
 static int
 apply(const struct cs_handler_job *job, struct cs_handler_tx *tx, void *context)
 {
-	(void)job;
+	const struct cs_handler_field where[] = {
+	    job->primary_key, job->tenant_guard};
+	char table[256];
+	const struct cs_handler_update update = {.table = table,
+	    .where = where,
+	    .where_count = 2,
+	    .values = job->patch,
+	    .count = job->patch_count,
+	    .expected = 1};
+
 	(void)context;
-	return cs_handler_refuse(tx, "NOT_WRITTEN_YET");
+	(void)snprintf(table, sizeof(table), "%s.%s", job->schema, job->table);
+	return cs_handler_update(tx, &update);
 }
 
 static const struct cs_handler_action actions[] = {
@@ -39,6 +60,7 @@ log_line(void *context, const char *code, const char *key, const char *detail)
 	(void)fprintf(stderr, "%s key=%s %s\n", code, key, detail);
 }
 
+/* Everything that is missing shows here, before the first request. */
 static int
 run(bool command_mode)
 {
@@ -46,6 +68,8 @@ run(bool command_mode)
 	struct cs_handler_source source = {.url = NULL};
 	struct cs_handler_options options = {.actions = actions,
 	    .action_count = sizeof(actions) / sizeof(actions[0]),
+	    .token_env = token_env,
+	    .signing_secret_env = secret_env,
 	    .command_mode = command_mode,
 	    .log = log_line};
 	const char *port = getenv("PORT");

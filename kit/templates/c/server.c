@@ -270,7 +270,9 @@ server_run(unsigned short port, const struct cs_handler *handler)
 	evhttp_set_allowed_methods(
 	    http, EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH |
 		      EVHTTP_REQ_OPTIONS | EVHTTP_REQ_GET | EVHTTP_REQ_DELETE);
+	/* What is more is read away, so that the sender sees the 413. */
 	evhttp_set_max_body_size(http, CS_HANDLER_BODY_MAX);
+	(void)evhttp_set_flags(http, EVHTTP_SERVER_LINGERING_CLOSE);
 	evhttp_set_max_headers_size(http, HEADER_SIZE);
 	evhttp_set_timeout(http, PATIENCE_S);
 	evhttp_set_gencb(http, not_found, NULL);
