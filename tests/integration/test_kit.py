@@ -132,6 +132,16 @@ class Base:
         self.assertEqual((status, receipt["status"], receipt["previous_version"]), (200, "applied", guard["value"]))
         self.conflict(self.send(version=guard, before=before), "ROW_CHANGED_AFTER_PROPOSAL")
 
+    def test_texts_are_values_whatever_they_say(self):
+        """Also in a server whose sessions begin without backslash escapes."""
+        for reason in ("x', credited_cents = -777 -- ", "x\\', credited_cents = -777 -- ", '"; DROP TABLE invoices; --',
+                       "%s $1 ? \\ ä 日本 😀"):
+            with self.subTest(reason):
+                self.make_database()
+                self.assertEqual(self.send(reason=reason)[1]["status"], "applied")
+                self.assertEqual(self.sql("SELECT credited_cents, credit_reason FROM invoices WHERE id = 'INV-1'"),
+                                 [("2500", reason)])
+
     def test_a_dry_run(self):
         status, receipt = self.send(dry_run=True)
         self.assertEqual((status, receipt["status"], receipt["rows_affected"], receipt["source_database_mutated"]),
@@ -393,7 +403,7 @@ class OnMariadb(Base):
     @classmethod
     def make_database(cls):
         cls.server.note_death()
-        cls.server.sql("shop", *MYSQL_SCHEMA, credit.receipt_table("mysql"),
+        cls.server.sql("shop", "SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES'", *MYSQL_SCHEMA, credit.receipt_table("mysql"),
                        "GRANT SELECT, INSERT, UPDATE ON shop.* TO writer@'%'")
 
     @classmethod
