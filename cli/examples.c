@@ -23,6 +23,12 @@ static const struct {
     {"recipes show", "  countersign recipes show billing.late_fee_waiver\n"},
     {"recipes init", "  countersign recipes init billing.late_fee_waiver "
 		     "--schema shop --table bills\n"},
+    {"handler template",
+	"  countersign handler template --list\n"
+	"  countersign handler template node-fastify --action "
+	"billing.propose_credit\n"
+	"    (requests are the synapsor.handler-writeback.v1 of 0.1.1)\n"
+	"  countersign handler template python-http --output handler.py\n"},
     {"mcp serve",
 	"  countersign mcp serve --config countersign.json\n"
 	"  countersign mcp serve --alias-mode openai\n"

@@ -13,7 +13,13 @@ install(FILES demo/play.py demo/quick.py
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/demo)
 install(FILES examples/quickstart/countersign.json examples/quickstart/shop.sql
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/examples/quickstart)
-foreach(section 1 5 8)
+install(DIRECTORY kit/node DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit PATTERN test EXCLUDE)
+install(DIRECTORY kit/python/countersign_handler DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit/python
+	PATTERN __pycache__ EXCLUDE)
+install(FILES kit/templates/c/server.c kit/templates/c/server.h
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit/templates/c)
+install(DIRECTORY examples/handler-c DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/examples)
+foreach(section 1 3 5 8)
 	file(GLOB pages ${CMAKE_SOURCE_DIR}/docs/man/*.${section})
 	install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()

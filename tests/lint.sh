@@ -28,7 +28,7 @@ cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
 	--suppress=uninitvar --suppress=syntaxError \
 	--suppress=internalAstError -D__linux__ -D__x86_64__ \
 	-D_GNU_SOURCE -DCS_VERSION='"x"' -DCS_LIBEXECDIR='"x"' -DCS_DATADIR='"x"' -I. \
-	-j "$(nproc)" common proto mcpd ledgerd writerd http jwks inspect cli >$report/cppcheck 2>&1
+	-j "$(nproc)" common proto mcpd ledgerd writerd http jwks inspect cli kit >$report/cppcheck 2>&1
 status=$?
 say "cppcheck" $status
 [ $status -eq 0 ] || head -20 $report/cppcheck
@@ -40,7 +40,7 @@ sed 's/-fsanitize=[^ ]*//g; s/-fno-sanitize-recover=[^ ]*//g
 	s/-fzero-call-used-regs=[^ ]*//g; s/-ftrivial-auto-var-init=[^ ]*//g' \
 	build/asan/compile_commands.json >$report/tidy/compile_commands.json
 git ls-files 'common/*.c' 'proto/*.c' 'mcpd/*.c' 'ledgerd/*.c' \
-	'writerd/*.c' 'http/*.c' 'jwks/*.c' 'inspect/*.c' 'cli/*.c' |
+	'writerd/*.c' 'http/*.c' 'jwks/*.c' 'inspect/*.c' 'cli/*.c' 'kit/c/*.c' |
 	xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p $report/tidy \
 		>$report/clang-tidy 2>/dev/null
 status=$?

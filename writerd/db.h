@@ -30,6 +30,7 @@ struct db_result {
 	size_t rows;           /* at most DB_MAX_ROWS */
 	size_t columns;
 	int64_t affected; /* rows that a data-changing statement touched */
+	const char *const *names; /* of the columns, with db->max_rows */
 };
 
 /* A statement of a transaction and its answer. */
@@ -71,6 +72,9 @@ struct db {
 	 * pass when it is run again: a deadlock, a serialization failure, a
 	 * prepared statement that the server does not take any more. */
 	bool would_pass;
+	/* Not 0: the statements are an application's. All that is asked for
+	 * is read, up to so many rows, and the columns' names with it. */
+	size_t max_rows;
 };
 
 /*

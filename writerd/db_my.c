@@ -197,9 +197,28 @@ bind_all(struct db_my *db, MYSQL_STMT *stmt, struct db_params params,
 	    stmt, my_params_bind(params.items, shapes, params.count, a));
 }
 
+static const char *const *
+copy_names(MYSQL_STMT *stmt, struct arena *a)
+{
+	unsigned count = mysql_stmt_field_count(stmt);
+	MYSQL_RES *fields = mysql_stmt_result_metadata(stmt);
+	const char **names = arena_array(a, count + 1, sizeof(*names));
+
+	for (unsigned i = 0; i < count; i++) {
+		names[i] = "";
+		if (fields != NULL) {
+			const MYSQL_FIELD *f =
+			    mysql_fetch_field_direct(fields, i);
+			names[i] = arena_span(a, span_of(f->name)).ptr;
+		}
+	}
+	mysql_free_result(fields);
+	return names;
+}
+
 static int
-take_result(
-    MYSQL_STMT *stmt, struct arena *a, struct db_result *out, struct err *e)
+take_result(const struct db *db, MYSQL_STMT *stmt, struct arena *a,
+    struct db_result *out, struct err *e)
 {
 	struct my_rows rows;
 	int rc = 0;
@@ -208,7 +227,9 @@ take_result(
 	if (mysql_stmt_field_count(stmt) == 0) {
 		return 0;
 	}
-	rc = my_rows_take(stmt, DB_MAX_ROWS, a, &rows, e);
+	out->names = db->max_rows > 0 ? copy_names(stmt, a) : NULL;
+	rc = my_rows_take(
+	    stmt, db->max_rows > 0 ? db->max_rows : DB_MAX_ROWS, a, &rows, e);
 	out->values = rows.values;
 	out->rows = rows.rows;
 	out->columns = rows.columns;
@@ -241,7 +262,7 @@ execute(struct db_my *db, MYSQL_STMT *stmt, struct db_params params,
 		mysql_stmt_store_result(stmt) != 0)) {
 		return my_failure(db, mysql_stmt_errno(stmt), e);
 	}
-	return take_result(stmt, a, out, e);
+	return take_result(&db->db, stmt, a, out, e);
 }
 
 /* Prepare, bind, execute; the statement is closed whatever comes. */
@@ -339,7 +360,8 @@ my_db_query(struct db *db, const char *sql, struct db_params params,
 	if (self->lost) {
 		return my_failure(self, 0, e);
 	}
-	if (params.count > 0 || strncmp(sql, "SELECT", 6) == 0) {
+	if (params.count > 0 || db->max_rows > 0 ||
+	    strncmp(sql, "SELECT", 6) == 0) {
 		return run_prepared(self, sql, params, a, out, e);
 	}
 	return run_text(self, sql) == 0

@@ -167,14 +167,29 @@ pg_failure(struct db_pg *db, const PGresult *result, struct err *e)
 	    state);
 }
 
-static int
-copy_rows(
-    PGresult *result, struct arena *a, struct db_result *out, struct err *e)
+static const char *const *
+copy_names(const PGresult *result, struct arena *a)
 {
+	int columns = PQnfields(result);
+	const char **names =
+	    arena_array(a, (size_t)columns + 1, sizeof(*names));
+
+	for (int i = 0; i < columns; i++) {
+		names[i] = arena_span(a, span_of(PQfname(result, i))).ptr;
+	}
+	return names;
+}
+
+static int
+copy_rows(const struct db *db, PGresult *result, struct arena *a,
+    struct db_result *out, struct err *e)
+{
+	int max = db->max_rows > 0 ? (int)db->max_rows : DB_MAX_ROWS;
 	int rows = PQntuples(result);
 	int columns = PQnfields(result);
 
-	rows = rows < DB_MAX_ROWS ? rows : DB_MAX_ROWS;
+	rows = rows < max ? rows : max;
+	out->names = db->max_rows > 0 ? copy_names(result, a) : NULL;
 	out->rows = (size_t)rows;
 	out->columns = (size_t)columns;
 	out->values =
@@ -212,7 +227,7 @@ pg_db_query(struct db *db, const char *sql, struct db_params params,
 			     NULL, values, NULL, NULL, 0));
 	status = PQresultStatus(result);
 	rc = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK
-		 ? copy_rows(result, a, out, e)
+		 ? copy_rows(db, result, a, out, e)
 		 : pg_failure(self_of(db), result, e);
 	PQclear(result);
 	return rc;
@@ -345,7 +360,7 @@ take_item(struct db_pg *db, const struct pipe_item *item, PGresult *result,
 		return rc;
 	}
 	if (!item->prepares) {
-		return copy_rows(result, a, &item->step->result, e);
+		return copy_rows(&db->db, result, a, &item->step->result, e);
 	}
 	cs_assert(db->kept_count < KEPT_MAX);
 	kept->sql = xstrdup(item->step->sql);

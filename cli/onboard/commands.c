@@ -1,6 +1,8 @@
 /* The commands of this folder, with their flags. */
 #include "cli/onboard/commands.h"
 
+#include "cli/onboard/handler_template.h"
+
 #define DATABASE_FLAGS                                                       \
 	{"from-env", ARGS_VALUE, "variable with the URL of a reading role"}, \
 	    {"url-env", ARGS_VALUE, "the same"},                             \
@@ -86,11 +88,23 @@ static const struct args_spec init_spec[] = {DATABASE_FLAGS, OUTPUT_FLAGS,
     {"tenant-env", ARGS_VALUE, "variable with the tenant"},
     {"principal-env", ARGS_VALUE, "variable with the caller's name"},
     {"approval-role", ARGS_VALUE, "role that reviewers need"},
-    {"no-emit-handler", ARGS_FLAG, "accepted, means nothing"},
-    {"skip-handler-template", ARGS_FLAG, "accepted, means nothing"}, ARG_STORE,
-    ARG_HELP, ARG_END};
+    {"emit-handler", ARGS_FLAG, "write a starter for the handler, too"},
+    {"no-emit-handler", ARGS_FLAG, "write none, whatever else is said"},
+    {"skip-handler-template", ARGS_FLAG, "the same"},
+    {"handler-template", ARGS_VALUE, "which starter (node-fastify, command)"},
+    {"handler-output", ARGS_VALUE, "where (beside the contract)"},
+    SAME("handler-template-output"), ARG_STORE, ARG_HELP, ARG_END};
 
 static const struct args_spec recipes_spec[] = {ARG_JSON, ARG_HELP, ARG_END};
+
+static const struct args_spec template_spec[] = {
+    {"list", ARGS_FLAG, "show the templates"},
+    {"output", ARGS_VALUE, "file to write; of c: a folder"},
+    {"stdout", ARGS_FLAG, "print it instead"},
+    {"force", ARGS_FLAG, "replace files that exist"},
+    {"action", ARGS_VALUE, "capability that it applies"},
+    {"kit-path", ARGS_VALUE, "folder of the kit (" HANDLER_KIT ")"}, ARG_HELP,
+    ARG_END};
 
 const struct command onboard_commands[] = {
     {"inspect", NULL, "[URL]", "Look at a database's tables", inspect_spec,
@@ -105,5 +119,7 @@ const struct command onboard_commands[] = {
 	cmd_recipes_show},
     {"recipes", "init", "<id|file>", "Write the contract of a recipe",
 	init_spec, cmd_recipes_init},
+    {"handler", "template", "<name>", "Write a starter for a handler",
+	template_spec, cmd_handler_template},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };

@@ -17,6 +17,7 @@ int cmd_start(const struct args *a, struct err *e);
 int cmd_recipes_list(const struct args *a, struct err *e);
 int cmd_recipes_show(const struct args *a, struct err *e);
 int cmd_recipes_init(const struct args *a, struct err *e);
+int cmd_handler_template(const struct args *a, struct err *e);
 
 /* Do the flags say that nobody shall be asked? */
 bool init_is_scripted(const struct args *a);

@@ -12,7 +12,7 @@
 struct arena;
 struct err;
 
-#define FILESET_MAX 12
+#define FILESET_MAX 16
 
 struct fileset_entry {
 	const char *path;

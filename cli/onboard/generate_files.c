@@ -45,7 +45,8 @@ generate_env(const struct selection *s, struct buf *out)
 		    "<handler-hmac-signing-secret>");
 		env_line(out, "The command that makes approved changes.",
 		    s->text[SEL_HANDLER_COMMAND_ENV],
-		    "node ./synapsor-command-handler.mjs");
+		    "/usr/bin/node /srv/app/synapsor-command-handler.mjs "
+		    "/srv/app/database-url");
 	}
 	env_line(out, NULL, s->text[SEL_TENANT_ENV], "acme");
 	env_line(out, NULL, s->text[SEL_PRINCIPAL_ENV], "local_operator");

@@ -7,6 +7,7 @@
 #include "cli/args.h"
 #include "cli/onboard/fileset.h"
 #include "cli/onboard/generate.h"
+#include "cli/onboard/handler_template.h"
 #include "cli/shell.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
@@ -19,6 +20,22 @@ setup_flush(struct buf *out)
 {
 	(void)fd_write_all(STDOUT_FILENO, out->data, out->len, -1);
 	buf_clear(out);
+}
+
+/* Naming a template or its file asks for one; a plain no wins. */
+static void
+take_handler(const struct args *a, struct setup *out)
+{
+	const char *output = args_get(a, "handler-output");
+
+	out->handler_template = args_get(a, "handler-template");
+	out->handler_output =
+	    output != NULL ? output : args_get(a, "handler-template-output");
+	out->emits_handler =
+	    (args_has(a, "emit-handler") || out->handler_template != NULL ||
+		out->handler_output != NULL) &&
+	    !args_has(a, "no-emit-handler") &&
+	    !args_has(a, "skip-handler-template");
 }
 
 void
@@ -34,6 +51,7 @@ setup_take(const struct args *a, struct setup *out)
 	out->smoke_id = args_get(a, "smoke-id");
 	out->force = args_has(a, "force");
 	out->dry_run = args_has(a, "dry-run");
+	take_handler(a, out);
 }
 
 const char *
@@ -107,14 +125,66 @@ add_inputs(
 	}
 }
 
+/* The folder of the contract, "" or with its slash. */
+static const char *
+folder_of(const char *path, struct arena *a)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL
+		   ? ""
+		   : arena_strndup(a, path, (size_t)(slash - path) + 1);
+}
+
+/* The starter that the application begins with; *to_out tells where. */
+static int
+add_handler(struct fileset *set, const struct setup *u,
+    const struct selection *s, const char **to_out, struct err *e)
+{
+	struct handler_words w = {.action = s->text[SEL_PROPOSAL_TOOL],
+	    .kit = HANDLER_KIT,
+	    .token_env = s->text[SEL_HANDLER_TOKEN_ENV],
+	    .secret_env = s->text[SEL_HANDLER_SECRET_ENV]};
+	const struct handler_template *t = NULL;
+	const char *name = u->handler_template;
+	int rc = 0;
+
+	if (!selection_proposes(s) || !selection_has_handler(s)) {
+		return err_set(e, CS_E_INVALID, "USAGE",
+		    "a handler's starter needs --writeback http_handler or "
+		    "command_handler. No file was written.");
+	}
+	if (name == NULL) {
+		name = selection_is(s, SEL_WRITEBACK, "command_handler")
+			   ? "command"
+			   : "node-fastify";
+	}
+	rc = handler_template_find(name, &t, e);
+	if (rc == 0) {
+		rc = handler_words_check(&w, e);
+	}
+	if (rc == 0) {
+		*to_out =
+		    handler_template_add(t, &w, folder_of(u->output, s->arena),
+			u->handler_output, s->arena, set);
+	}
+	return rc;
+}
+
 /* The lines that scripts of 0.1.1 look for. */
 static void
-print_created(const struct setup *u, const struct selection *s, struct buf *out)
+print_created(const struct setup *u, const struct selection *s,
+    const char *handler, struct buf *out)
 {
 	buf_puts(out, "created ");
 	str_escape_for_people(out, span_of(u->output));
 	buf_puts(out, "\ncreated .env.example\n"
 		      "created MCP client snippets under " SNIPPETS "\n");
+	if (handler != NULL) {
+		buf_puts(out, "created ");
+		str_escape_for_people(out, span_of(handler));
+		buf_printf(out, "\n%s", handler_duties);
+	}
 	if (u->inspected) {
 		buf_printf(out, "selected %s.%s from %s inspection\n",
 		    s->text[SEL_SCHEMA], s->text[SEL_TABLE],
@@ -131,6 +201,7 @@ setup_write(const struct setup *u, const struct selection *s, struct err *e)
 	struct fileset set = {.count = 0};
 	struct buf out = BUF_INIT;
 	struct buf *contract = fileset_add(&set, u->output, 0644);
+	const char *handler = NULL;
 	int rc = selection_check(s, e);
 
 	if (rc == 0) {
@@ -143,8 +214,13 @@ setup_write(const struct setup *u, const struct selection *s, struct err *e)
 		generate_env(s, fileset_add(&set, ".env.example", 0644));
 		add_clients(&set, u, s->arena);
 		add_inputs(&set, u, s);
-		rc = fileset_commit(&set, u->force, e);
-		print_created(u, s, &out);
+		if (u->emits_handler) {
+			rc = add_handler(&set, u, s, &handler, e);
+		}
+		if (rc == 0) {
+			rc = fileset_commit(&set, u->force, e);
+		}
+		print_created(u, s, handler, &out);
 	}
 	if (rc == 0) {
 		setup_flush(&out);

@@ -18,6 +18,9 @@ struct setup {
 	const char *store;    /* --store or the default */
 	const char *smoke_id; /* NULL, or a row for the first call */
 	bool force, dry_run;
+	bool emits_handler;           /* a starter beside the contract */
+	const char *handler_template; /* NULL: what suits the executor */
+	const char *handler_output;   /* NULL: its default */
 	bool inspected; /* the selection was compared with a database */
 };
 

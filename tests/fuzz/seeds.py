@@ -4,6 +4,7 @@
 import base64
 import json
 import pathlib
+import re
 import struct
 import sys
 
@@ -109,6 +110,7 @@ def seeds():
     yield from foreign_tools()
     yield from http_requests()
     yield from tokens()
+    yield from handler_requests()
     yield "fuzz_handler_answer", "applied", (b'{"status":"applied","rows_affected":3,"source_database_mutated":true,'
                                              b'"previous_version":"v1","new_version":2,"safe_error_code":null}')
     yield "fuzz_handler_answer", "failed", b'{"status":"failed","safe_error_code":"X","source_database_mutated":false}'
@@ -123,6 +125,19 @@ def seeds():
     yield "fuzz_stmt_plan", "hostile", (names + 'a" = 1; --\n').encode()
     for name, data in conversations():
         yield "fuzz_conn_ledgerd", name, data
+
+
+def handler_requests():
+    """Of the kit's vectors those that reach the job, at the fuzzer's time."""
+    now = "2026-07-01T12:00:00.000Z"
+    vectors = json.loads((VECTORS.parents[1] / "kit" / "vectors" / "requests.json").read_text())
+    for i, case in enumerate(vectors["cases"]):
+        if not isinstance(case["body"], str) or len(case["body"]) > 8000:
+            continue
+        body = re.sub(r'"issued_at":"[^"]*"', '"issued_at":"%s"' % now, case["body"])
+        headers = {**case.get("headers", {}), "X-Synapsor-Issued-At": now}
+        lines = [case.get("method", "POST"), *("%s: %s" % h for h in headers.items())]
+        yield "fuzz_handler_kit", "%03d" % i, ("\n".join(lines) + "\n\n" + body).encode("utf-8", "surrogatepass")
 
 
 def foreign_tools():

@@ -85,6 +85,12 @@ RULES = {
                         "common/crypto/digest.h", "common/proc/envclean.h",
                         "common/proc/privdrop.h"],
                 ["libpq-fe.h", "mysql.h", "mariadb/", "sqlite3.h"]),
+    # Linked by applications: what the writer's database layer needs, no more.
+    "kit/c": (BASE + ["kit/c/", "common/contract/rules.h", "common/db/my_url.h",
+                      "common/db/pg_url.h", "common/crypto/digest.h",
+                      "common/crypto/secret.h", "writerd/db.h"], ["sodium.h"]),
+    # An application's own file: the public header and its server.
+    "kit/templates": ([], ["event2/"]),
     "cli": (BASE + ["cli/", "proto/", "common/contract/", "common/crypto/",
                     "common/proc/"], ["sodium.h"]),
     # The only folder with a terminal library.
@@ -103,7 +109,7 @@ EXCEPTIONS = {
     "mcpd/sources.h": ["common/db/"],
 }
 
-PROJECT = re.compile(r'^(common|proto|mcpd|ledgerd|writerd|http|jwks|inspect|cli|tests)/')
+PROJECT = re.compile(r'^(common|proto|mcpd|ledgerd|writerd|http|jwks|inspect|cli|tests|kit/c)/')
 THIRD_PARTY = ("event2/", "sodium", "sqlite3", "libpq", "postgresql/", "mysql",
                "mariadb/", "curl/", "openssl/", "cjson/", "cJSON", "ev",
                "jansson", "json", "microhttpd", "seccomp.h", "systemd/")
