@@ -59,6 +59,7 @@ struct daemon {
 	struct front front;
 	struct event *signals[SIGNALS];
 	struct event *liveness;
+	struct event *ledger_end; /* with --ledger-socket */
 	int exit_code;
 };
 
@@ -235,7 +236,8 @@ start(struct daemon *d, int argc, char **argv, struct err *e)
 	if (rc == 0 && d->startup.ledger_fd < 0 && !d->options.check &&
 	    !d->options.list_tools) {
 		rc = err_set(e, CS_E_INVALID, "USAGE",
-		    "--ledger-fd is needed: mcpd is started by "
+		    "--ledger-fd or --ledger-socket is needed: mcpd is started "
+		    "by "
 		    "countersign-run or a service manager");
 	}
 	if (rc == 0) {
@@ -275,6 +277,18 @@ stop_loop(void *arg)
 
 /* A contract that ledgerd does not share: nothing could be recorded, and a
  * restart is needed anyway, so say it loudly. */
+static void
+on_ledger_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	log_event(LOG_LEVEL_ERR, "ledger_gone", "next=\"started again\"");
+	d->exit_code = CS_EXIT_ENVIRONMENT;
+	stop_loop(d);
+}
+
 static void
 on_mismatch(void *arg, const struct err *e)
 {
@@ -364,6 +378,13 @@ serve(struct daemon *d, struct err *e)
 	if (fd >= 0) {
 		d->liveness = event_new(d->base, fd, EV_READ, on_liveness, d);
 		event_add(d->liveness, NULL);
+	}
+	/* Whoever connected us once cannot do it again behind the sandbox; the
+	 * service manager starts us anew. */
+	if (d->startup.ledger_socket != NULL) {
+		d->ledger_end = event_new(d->base, d->startup.ledger_fd,
+		    EV_CLOSED, on_ledger_end, d);
+		event_add(d->ledger_end, NULL);
 	}
 	/* Before stdin is read: the first call finds a HELLO on its way. */
 	d->server.ledger = ledger_client_new(

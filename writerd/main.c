@@ -41,7 +41,7 @@
 #define POSTURE_S          300
 
 static const char usage[] =
-    "usage: writerd --config FILE --key FILE --ledger-fd N [--user NAME]\n"
+    "usage: writerd --config FILE --key FILE --ledger-fd N|--ledger-socket PATH [--user NAME]\n"
     "               [--exit-idle] [--posture-seconds N]\n"
     "       writerd --config FILE --check [--user NAME]\n"
     "       writerd --config FILE --statements\n";

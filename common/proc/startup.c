@@ -5,12 +5,16 @@
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/base/err.h"
+#include "common/base/fdio.h"
 #include "common/base/log.h"
 #include "common/proc/bootstrap.h"
 #include "common/proc/envclean.h"
@@ -170,6 +174,33 @@ take_inheritance(struct startup *s, int *argc, char **argv, struct err *e)
 	return rc == 0 ? open_notify(s, e) : rc;
 }
 
+/* Under a service manager nobody hands us a connection. As the daemon's own
+ * user: the socket's mode is what lets it in, as nobody else. */
+static int
+connect_ledger(struct startup *s, struct err *e)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (s->ledger_fd >= 0 ||
+	    strlen(s->ledger_socket) >= sizeof(address.sun_path)) {
+		return err_set(e, CS_E_INVALID, "USAGE",
+		    "--ledger-socket is a path of at most %zu bytes, without "
+		    "--ledger-fd",
+		    sizeof(address.sun_path) - 1);
+	}
+	memcpy(address.sun_path, s->ledger_socket, strlen(s->ledger_socket));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address,
+			  sizeof(address)) != 0) {
+		(void)err_sys(e, "cannot reach ledgerd at %s", s->ledger_socket);
+		fd_close(&fd);
+		return e->code;
+	}
+	s->ledger_fd = fd;
+	return 0;
+}
+
 int
 startup_harden(struct startup *s, int *argc, char **argv, struct err *e)
 {
@@ -190,6 +221,9 @@ startup_harden(struct startup *s, int *argc, char **argv, struct err *e)
 	}
 	if (rc == 0) {
 		rc = drop_privileges(s, e);
+	}
+	if (rc == 0 && s->ledger_socket != NULL) {
+		rc = connect_ledger(s, e);
 	}
 	return rc == 0 ? follow_supervisor(s, e) : rc;
 }

@@ -41,6 +41,8 @@ struct startup {
 	const char *user; /* --user */
 	int bootstrap_fd; /* --bootstrap-fd; -1: not under countersign-run */
 	int ledger_fd;    /* --ledger-fd: connected to ledgerd; -1 */
+	/* --ledger-socket: connect to it, instead; NULL */
+	const char *ledger_socket;
 	int lock_fd;      /* --lock-fd: held until exit; -1 */
 	bool accept_reduced_isolation;
 	struct listen_fds listeners; /* --listen-fd name=N, or systemd's */
@@ -59,7 +61,7 @@ struct startup {
  * environment copied, overwritten and emptied; everything closed that was not
  * named on the command line; no_new_privs; from root to --user with a test that
  * there is no way back. Common options are taken out of argv, the rest is left
- * for the caller. CS_E_INVALID: usage.
+ * for the caller; connected to --ledger-socket. CS_E_INVALID: usage.
  */
 int startup_harden(struct startup *s, int *argc, char **argv, struct err *e);
 

@@ -37,6 +37,8 @@ static const struct option_row options[] = {
     {"--bootstrap-fd", offsetof(struct startup, bootstrap_fd), OPTION_FD,
 	false},
     {"--ledger-fd", offsetof(struct startup, ledger_fd), OPTION_FD, false},
+    {"--ledger-socket", offsetof(struct startup, ledger_socket), OPTION_TEXT,
+	false},
     {"--lock-fd", offsetof(struct startup, lock_fd), OPTION_FD, false},
     {"--listen-fd", 0, OPTION_LISTEN, false},
     {"--accept-reduced-isolation",

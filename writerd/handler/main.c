@@ -39,7 +39,7 @@
 #define CLAIM_WAIT_IDLE_MS 2000U
 
 static const char usage[] =
-    "usage: writerd-handler --config FILE --key FILE --ledger-fd N\n"
+    "usage: writerd-handler --config FILE --key FILE --ledger-fd N|--ledger-socket PATH\n"
     "                       [--user NAME] [--exit-idle]\n"
     "       writerd-handler --config FILE --check [--user NAME]\n";
 
