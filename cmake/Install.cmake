@@ -18,7 +18,8 @@ install(DIRECTORY kit/python/countersign_handler DESTINATION ${CMAKE_INSTALL_DAT
 	PATTERN __pycache__ EXCLUDE)
 install(FILES kit/templates/c/server.c kit/templates/c/server.h
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/kit/templates/c)
-install(DIRECTORY examples/handler-c DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/examples)
+install(DIRECTORY examples/handler-c examples/handler-credit
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/countersign/examples USE_SOURCE_PERMISSIONS)
 foreach(section 1 3 5 8)
 	file(GLOB pages ${CMAKE_SOURCE_DIR}/docs/man/*.${section})
 	install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})

@@ -32,10 +32,21 @@ class Played(unittest.TestCase):
     def test_command(self):
         self.play("handler-command")
 
+    def test_c(self):
+        """With the program as the test build made it: that its Makefile does is in test_install.py."""
+        folder = tempfile.mkdtemp(prefix="countersign-example-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        for name in ("examples/handler-c", "examples/handler-credit", "kit/templates/c"):
+            shutil.copytree(os.path.join(ROOT, name), os.path.join(folder, name))
+        program = os.path.join(folder, "examples/handler-c/credit")
+        shutil.copy(os.path.join(os.path.dirname(BIN), "tests", "handler_c"), program)
+        os.chmod(folder, 0o755)
+        self.play("handler-c", os.path.dirname(program))
+
 
 if node_packages.AVAILABLE:
     class PlayedByNode(Played):
-        test_python = test_command = None
+        test_python = test_command = test_c = None
 
         def test_node(self):
             """Its packages are the pinned ones of the tests; everything else is as it stands there."""

@@ -142,7 +142,8 @@ class Starter(Folder):
         identifier = w.approved()
         return json.loads(w.run("apply", identifier, "--json").stdout), app
 
-    def applied(self, got):
+    def applied(self, got, ends_at_once=False):
+        """`ends_at_once`: a server that cuts a peer off which sends too much, so that it may not read why."""
         receipt, app = got
         self.assertEqual((receipt["status"], receipt["rows_affected"]), ("applied", 1), receipt)
         self.assertEqual(self.credited(), ("2500", "late delivery"))
@@ -151,7 +152,10 @@ class Starter(Folder):
         headers = credit.headers_of(body, request)
         for wrong, status in (({"Authorization": "Bearer wrong"}, 401), ({"X-Synapsor-Signature": "sha256=0"}, 401)):
             self.assertEqual(credit.post(app.url, body, {**headers, **wrong})[0], status)
-        self.assertEqual(credit.post(app.url, b"x" * ((1 << 20) + 1), headers)[0], 413)
+        try:
+            self.assertEqual(credit.post(app.url, b"x" * ((1 << 20) + 1), headers)[0], 413)
+        except ConnectionError:
+            self.assertTrue(ends_at_once)
         self.assertEqual(credit.post(app.url, body, headers)[0], 200)
 
     def test_python_http(self):
@@ -159,7 +163,7 @@ class Starter(Folder):
 
     def test_python_fastapi(self):
         self.applied(self.applies(["/usr/bin/python3", self.generated("python-fastapi")],
-                                  "http://127.0.0.1:%d/synapsor/writeback" % free_port()))
+                                  "http://127.0.0.1:%d/synapsor/writeback" % free_port()), ends_at_once=True)
 
     def test_c(self):
         folder, lib = self.generated("c"), os.path.join(os.path.dirname(BIN), "lib")
@@ -186,7 +190,7 @@ if node_packages.AVAILABLE:
             self.applied(self.applies([node_packages.NODE, self.generated("node-http")]))
 
         def test_node_fastify(self):
-            self.applied(self.applies([node_packages.NODE, self.generated("node-fastify")]))
+            self.applied(self.applies([node_packages.NODE, self.generated("node-fastify")]), ends_at_once=True)
 
         def test_command(self):
             """Executed by writerd-handler in its sandbox, with its database's URL in a file."""

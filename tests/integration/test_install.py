@@ -56,6 +56,7 @@ class Install(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             return done.stdout
 
+        self.assertTrue(os.access(os.path.join(example, "../handler-credit/run.sh"), os.X_OK))
         run("make", "CFLAGS=-O1 -Wall -Wextra -Werror")
         self.assertIn("synapsor_handler_receipts", run("./credit", "--print-ddl"))
         with open(os.path.join(example, "own.c"), "w") as file:

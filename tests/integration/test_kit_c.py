@@ -142,6 +142,13 @@ class Base:
         self.assertEqual(sorted(answers), ["already_applied"] * 5 + ["applied"])
         self.assertEqual(self.effects(), self.ONCE)
 
+    def test_a_deadlock_before_the_function_is_tried_again_and_not_for_ever(self):
+        status, receipt = self.start("claim-never").send(self.request())
+        self.assertEqual((status, receipt["safe_error_code"]), (503, "HANDLER_DATABASE_UNAVAILABLE"))
+        self.assertEqual((self.effects(), self.receipts()), (self.NOTHING, []))
+        self.assertEqual(self.start("claim-again").send(self.request())[1]["status"], "applied")
+        self.assertEqual(self.effects(), self.ONCE)
+
     def test_a_function_cannot_commit_what_failed_nor_by_itself(self):
         app = self.start("none")
         for action in ("ignores_an_error", "commits", "hides_a_commit", "says_two_things"):

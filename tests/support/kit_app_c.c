@@ -2,7 +2,8 @@
  * The example's application with an adapter of its own around the ready one,
  * for tests/integration/test_kit_c.py: FAULT=die-after-commit ends it between
  * COMMIT and the answer, pause-before-claim lets a second request come first.
- * Its other actions do what a function must not.
+ * claim-again and claim-never deadlock. Its other actions do what a function
+ * must not.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -39,6 +40,25 @@ pause_and_claim(void *session, const struct cs_handler_job *job,
 {
 	(void)usleep(300000);
 	return inner->claim(session, job, existing);
+}
+
+/* As after a deadlock: twice, and then it goes well. */
+static int
+claim_again(void *session, const struct cs_handler_job *job,
+    struct cs_handler_receipt *existing)
+{
+	static int count;
+
+	return ++count <= 2 ? CS_HANDLER_E_RETRY
+			    : inner->claim(session, job, existing);
+}
+
+static int
+claim_never(void *session, const struct cs_handler_job *job,
+    struct cs_handler_receipt *existing)
+{
+	(void)inner->claim(session, job, existing);
+	return CS_HANDLER_E_RETRY;
 }
 
 /* Goes on after a statement that failed, as if nothing had been. */
@@ -83,6 +103,13 @@ static const struct cs_handler_action actions[] = {
 
 #define ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
+static const struct {
+	const char *fault;
+	int (*claim)(void *session, const struct cs_handler_job *job,
+	    struct cs_handler_receipt *existing);
+} claims[] = {{"pause-before-claim", pause_and_claim},
+    {"claim-again", claim_again}, {"claim-never", claim_never}};
+
 int
 main(void)
 {
@@ -107,8 +134,11 @@ main(void)
 	database = *inner;
 	if (fault != NULL && strcmp(fault, "die-after-commit") == 0) {
 		database.commit = commit_and_die;
-	} else if (fault != NULL && strcmp(fault, "pause-before-claim") == 0) {
-		database.claim = pause_and_claim;
+	}
+	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+		if (fault != NULL && strcmp(fault, claims[i].fault) == 0) {
+			database.claim = claims[i].claim;
+		}
 	}
 	options.database = &database;
 	handler = cs_handler_new(&options, error);

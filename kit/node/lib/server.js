@@ -2,23 +2,32 @@
 import { createServer } from 'node:http';
 import { MAX_BODY } from './request.js';
 
-/** The raw body; null once there is more than MAX_BODY, of which the rest is not read. */
+const PATIENCE_MS = 1000;
+
+/**
+ * The raw body; null when there is more than MAX_BODY. The rest is then thrown away, for a
+ * second at most: a peer that is cut off while it sends never reads why.
+ */
 export function readBody(request) {
 	return new Promise((resolve, reject) => {
-		const chunks = [];
+		let chunks = [];
 		let length = 0;
+		let patience;
 		request.on('data', (chunk) => {
 			length += chunk.length;
-			if (length > MAX_BODY) {
-				request.pause();
-				resolve(null);
-			} else {
+			if (length <= MAX_BODY) {
 				chunks.push(chunk);
+			} else if (patience === undefined) {
+				chunks = [];
+				patience = setTimeout(() => resolve(null), PATIENCE_MS);
 			}
 		});
-		request.on('end', () => resolve(Buffer.concat(chunks)));
+		request.on('end', () => resolve(length > MAX_BODY ? null : Buffer.concat(chunks)));
 		request.on('error', reject);
-		request.on('close', () => reject(new Error('the peer is gone')));
+		request.on('close', () => {
+			clearTimeout(patience);
+			reject(new Error('the peer is gone'));
+		});
 	});
 }
 
@@ -26,13 +35,9 @@ export function readBody(request) {
 export function listener(handler) {
 	return async (request, response) => {
 		try {
-			const isLong = Number(request.headers['content-length'] ?? 0) > MAX_BODY;
-			const body = isLong ? null : await readBody(request);
+			const body = await readBody(request);
 			const answer = await handler.handle(request.method, request.rawHeaders, body);
-			if (body === null) {
-				response.shouldKeepAlive = false;
-				response.once('finish', () => request.destroy());
-			}
+			response.shouldKeepAlive = body !== null;
 			response.writeHead(answer.status, answer.headers).end(answer.body);
 		} catch (error) {
 			handler.log('HANDLER_EXCEPTION', null, error);

@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import http.server
+import time
 from typing import Any
 
 from .request import MAX_BODY
 
 _TIMEOUT_S = 30
+_PATIENCE_S = 1
 
 
 def _length(headers: Any) -> int | None:
@@ -33,7 +35,7 @@ def request_class(handler: Any, path: str) -> type[http.server.BaseHTTPRequestHa
                 self.close_connection = True
                 return self._send(404 if length is not None else 411, {}, b"")
             if length > MAX_BODY:
-                self.close_connection = True
+                self._throw_away(length)
                 body = None
             else:
                 body = self.rfile.read(length)
@@ -42,6 +44,19 @@ def request_class(handler: Any, path: str) -> type[http.server.BaseHTTPRequestHa
                     return None
             answer = handler.handle(self.command, self.headers.items(), body)
             return self._send(answer.status, answer.headers, answer.body)
+
+        def _throw_away(self, length: int) -> None:
+            """For a second at most: a peer that is cut off while it sends never reads why."""
+            self.close_connection = True
+            end = time.monotonic() + _PATIENCE_S
+            self.connection.settimeout(_PATIENCE_S)
+            try:
+                while length > 0 and time.monotonic() < end:
+                    chunk = self.rfile.read1(min(length, 1 << 16))
+                    length = length - len(chunk) if chunk else 0
+            except OSError:
+                pass
+            self.connection.settimeout(_TIMEOUT_S)
 
         def _send(self, status: int, headers: Any, body: bytes) -> None:
             self.send_response(status)
