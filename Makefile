@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 DEMO_FLAGS ?=
 
-.PHONY: all release asan test test-full bench soak fuzz lint format demo install clean
+.PHONY: all release asan test test-full bench soak fuzz lint format demo install deb clean
 
 all: release
 
@@ -55,6 +55,10 @@ install:
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
 	@cmake --build build/release -j $(JOBS) -- $(if $(VERBOSE),,--quiet)
 	@DESTDIR=$(DESTDIR) cmake --install build/release
+
+# Three Debian packages in build/deb, the same bytes every time.
+deb:
+	@packaging/build-debs.sh
 
 clean:
 	@rm -rf build

@@ -18,6 +18,8 @@
 #include "common/base/str.h"
 #include "common/contract/contract.h"
 
+/* Where the units of packaging/systemd listen: SERVICE_STORE.run/control.sock. */
+#define SERVICE_STORE "/run/countersign/ledger"
 #define DEFAULT_STORE ".countersign/local.db"
 #define LEGACY_STORE  ".synapsor/local.db"
 /* Longer than the longest wait that ledgerd grants an APPLY. */
@@ -49,6 +51,12 @@ choose_store(struct control *c, const struct args *a)
 	contract_free(&contract);
 	if (store != NULL) {
 		return store;
+	}
+	/* The service manager's ledger, unless this folder has one of its own. */
+	if (access(DEFAULT_STORE, F_OK) != 0 &&
+	    access(LEGACY_STORE, F_OK) != 0 &&
+	    access(SERVICE_STORE ".run", F_OK) == 0) {
+		return SERVICE_STORE;
 	}
 	/* A folder of 0.1.1 goes on being used until there is one of ours. */
 	return access(DEFAULT_STORE, F_OK) != 0 &&

@@ -13,6 +13,8 @@ foreach(flag -fstack-protector-strong -fstack-clash-protection
 		add_compile_options(${flag})
 	endif()
 endforeach()
+# No path of the machine that built it: the same source gives the same bytes.
+add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 add_compile_options(-fno-omit-frame-pointer)
 if(NOT CS_SANITIZE AND NOT CS_FUZZ)
 	add_compile_options($<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=3>)
