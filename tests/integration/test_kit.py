@@ -377,7 +377,11 @@ class Held:
     def __enter__(self):
         self.session.stdin.write(self.text + "\n")
         self.session.stdin.flush()
-        credit.wait_until(lambda: self.is_held(), "the lock")
+        try:
+            credit.wait_until(self.is_held, "the lock")
+        except BaseException:
+            self.__exit__()  # else the next test waits for it for ever
+            raise
 
     def __exit__(self, *_):
         self.session.stdin.write("COMMIT;\n")
