@@ -31,6 +31,8 @@ export interface Result { rows: any[]; rowCount: number }
 
 /** The transaction of the receipt. Names are checked and quoted, values bound. */
 export interface Tx {
+	/** The first statement that failed: none follows, and nothing is kept. */
+	readonly failure?: unknown;
 	/** Placeholders are the driver's: $1 in PostgreSQL, ? in MySQL. */
 	query(sql: string, values?: unknown[]): Promise<Result>;
 	insert(table: string, values: Record<string, unknown>): Promise<number>;
@@ -57,6 +59,12 @@ export interface Session {
 export interface Storage {
 	/** COMMIT if keep, else ROLLBACK; whatever work rejects with: ROLLBACK. OutcomeUnknown if COMMIT was not answered. */
 	withTransaction<T>(work: (session: Session) => Promise<{ answer: T; keep: boolean }>): Promise<T>;
+}
+export interface Storage {
+	/** May go well when it is run again; is then, before the function. */
+	isDeadlock?(error: unknown): boolean;
+	/** The connection is gone. */
+	isLost?(error: unknown): boolean;
 }
 export interface CheckedStorage extends Storage {
 	/** Rejects, with what to run, unless the receipt table can be used. */

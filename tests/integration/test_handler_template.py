@@ -172,11 +172,6 @@ class Starter(Folder):
                         "-levent_extra", "-levent_core", "-lpthread"], cwd=folder, check=True, capture_output=True)
         self.applied(self.applies([os.path.join(folder, "handler")]))
 
-    def fresh(self):
-        request = credit.credit_request()
-        body = json.dumps(request).encode()
-        return body, credit.headers_of(body, request)
-
 
 if node_packages.AVAILABLE:
     class NodeStarter(Starter):

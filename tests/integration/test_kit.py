@@ -142,6 +142,11 @@ class Base:
                 self.assertEqual(self.sql("SELECT credited_cents, credit_reason FROM invoices WHERE id = 'INV-1'"),
                                  [("2500", reason)])
 
+    def test_a_peer_that_sends_too_much_reads_why(self):
+        for size in (1 << 20) + 1, 4 << 20:
+            for _ in range(5):
+                self.assertEqual(post(self.app.url, b"x" * size, {})[0], 413)
+
     def test_a_dry_run(self):
         status, receipt = self.send(dry_run=True)
         self.assertEqual((status, receipt["status"], receipt["rows_affected"], receipt["source_database_mutated"]),
@@ -334,6 +339,19 @@ class OnPostgres(Base):
         self.assertEqual(self.applied(w, identifier)["status"], "applied")
         self.assertEqual(self.effects(), self.ONE)
 
+    def test_a_connection_that_is_lost_under_the_function(self):
+        request = credit_request(self.schema)
+        with self.held():
+            threads, results = credit.together(lambda: send(self.app.url, request))
+            credit.wait_until(lambda: self.waiting() == 1, "a function at work")
+            self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'credit_app'"
+                     " AND wait_event_type = 'Lock'")
+            for thread in threads:
+                thread.join()
+        self.refused(results[0], 503, "HANDLER_DATABASE_UNAVAILABLE")
+        self.assertEqual(self.effects(), self.NOTHING)
+        self.assertEqual(send(self.app.url, request)[1]["status"], "applied")
+
     def test_a_table_of_0_1_1_is_refused_with_what_to_run(self):
         self.sql("DROP TABLE synapsor_handler_receipts", OLD_TABLE,
                  "GRANT SELECT, INSERT, UPDATE ON synapsor_handler_receipts TO credit_app")
@@ -359,7 +377,11 @@ class Held:
     def __enter__(self):
         self.session.stdin.write(self.text + "\n")
         self.session.stdin.flush()
-        credit.wait_until(lambda: self.is_held(), "the lock")
+        try:
+            credit.wait_until(self.is_held, "the lock")
+        except BaseException:
+            self.__exit__()  # else the next test waits for it for ever
+            raise
 
     def __exit__(self, *_):
         self.session.stdin.write("COMMIT;\n")

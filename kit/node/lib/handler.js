@@ -10,6 +10,7 @@ export const SECRET_ENV = 'SYNAPSOR_APP_WRITEBACK_SIGNING_SECRET';
 const MIN_SECRET = 16;
 const VERSION_MAX = 1024; // what writerd-handler takes
 const ROWS_MAX = 1000000;
+const TRIES = 3; // of claim and lock, at deadlocks
 
 /** Thrown by a business function: nothing is done, and the receipt says `code`. */
 export class Refuse extends Error {
@@ -24,6 +25,9 @@ export class Refuse extends Error {
 
 /** The business function's error, told apart from the kit's own. */
 class Failed extends Error {}
+
+/** The database's own trouble under the business function. */
+class Passing extends Error {}
 
 /** A version as a receipt may hold it, exactly: numbers that are no small integer as text. */
 function shown(value) {
@@ -97,7 +101,7 @@ class Kit {
 		let code = 'HANDLER_DATABASE_UNAVAILABLE';
 		let cause;
 		try {
-			return { http: 200, receipt: await this.storage.withTransaction((session) => this.#work(job, session)) };
+			return { http: 200, receipt: await this.#transaction(job) };
 		} catch (error) {
 			cause = error;
 			if (error instanceof Refusal) {
@@ -106,6 +110,8 @@ class Kit {
 				[http, code, cause] = [422, error.message, error.cause];
 			} else if (error instanceof OutcomeUnknown) {
 				[http, code] = [500, 'HANDLER_OUTCOME_UNKNOWN'];
+			} else if (error instanceof Passing) {
+				cause = error.cause;
 			}
 		}
 		this.log(code, job.idempotency_key, cause);
@@ -113,7 +119,21 @@ class Kit {
 		return { http, receipt: http === 500 ? { status: 'unknown', safe_error_code: code } : receiptOf('failed', { code }) };
 	}
 
-	async #work(job, session) {
+	/** Once more at a deadlock, as long as the function was not called. */
+	async #transaction(job) {
+		for (let left = TRIES - 1; ; left--) {
+			const state = { called: false };
+			try {
+				return await this.storage.withTransaction((session) => this.#work(job, session, state));
+			} catch (error) {
+				if (state.called || left === 0 || !this.storage.isDeadlock?.(error)) {
+					throw error;
+				}
+			}
+		}
+	}
+
+	async #work(job, session, state) {
 		const existing = await session.claim(job);
 		if (existing !== null) {
 			return { answer: known(job, existing), keep: false };
@@ -129,6 +149,7 @@ class Kit {
 		if (job.dry_run) {
 			return { answer: receiptOf('applied', { previous }), keep: false };
 		}
+		state.called = true;
 		const receipt = await this.#business({ ...job, row }, session, previous);
 		await session.record(job, 'applied', receipt);
 		return { answer: receipt, keep: true };
@@ -143,20 +164,36 @@ class Kit {
 	}
 
 	async #business(job, session, previous) {
+		let rows;
+		let next;
+		let error = null;
 		try {
 			const said = (await this.actions.get(job.action)(job, session.tx)) ?? {};
-			const rows = said.rows_affected ?? 1;
-			let next = said.new_version ?? null;
+			rows = said.rows_affected ?? 1;
+			next = said.new_version ?? null;
 			if (!Number.isSafeInteger(rows) || !isScalar(next)) {
 				throw new TypeError('rows_affected is an integer, new_version a scalar');
 			}
-			if (next === null) {
-				const row = await session.lockTarget(job);
-				next = row === null ? null : versionOf(job, row);
-			}
-			return receiptOf('applied', { rows: Math.min(Math.max(1, rows), ROWS_MAX), previous, next });
-		} catch (error) {
-			throw new Failed(error instanceof Refuse ? error.code : 'HANDLER_BUSINESS_ERROR', { cause: error });
+		} catch (thrown) {
+			error = thrown ?? new Error('nothing was thrown');
+		}
+		this.#checkStatements(session, error);
+		if (next === null) {
+			const row = await session.lockTarget(job);
+			next = row === null ? null : versionOf(job, row);
+		}
+		return receiptOf('applied', { rows: Math.min(Math.max(1, rows), ROWS_MAX), previous, next });
+	}
+
+	/** A statement that failed counts, whatever the function made of it. */
+	#checkStatements(session, error) {
+		const failure = session.tx.failure ?? null;
+		if (failure !== null && (this.storage.isDeadlock?.(failure) || this.storage.isLost?.(failure))) {
+			throw new Passing('the database', { cause: failure });
+		}
+		if (failure !== null || error !== null) {
+			throw new Failed(failure === null && error instanceof Refuse ? error.code : 'HANDLER_BUSINESS_ERROR',
+				{ cause: error ?? failure });
 		}
 	}
 }

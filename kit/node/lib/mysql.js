@@ -164,6 +164,10 @@ export function mysql(pool, { table = TABLE, lockTimeoutMs = 5000 } = {}) {
 			}
 		},
 
+		isDeadlock: (error) => error?.errno === 1213,
+
+		isLost: (error) => error?.fatal === true || [1053, 1927].includes(error?.errno),
+
 		withTransaction: (work) => borrowed((session) => transact(session, work)),
 	};
 }

@@ -132,6 +132,12 @@ export function postgres(pool, { table = TABLE, schema = 'public', lockTimeoutMs
 			}
 		},
 
+		isDeadlock: (error) => ['40001', '40P01'].includes(error?.code),
+
+		/** The server went away or ends; the driver's own errors have no state. */
+		isLost: (error) => error?.severity === undefined ? error instanceof Error && !(error instanceof TypeError)
+			: /^(08|57P|53)/.test(error.code ?? ''),
+
 		async withTransaction(work) {
 			const client = await pool.connect();
 			const session = new Session(client, name, settings);

@@ -21,18 +21,35 @@ function columns(values) {
 	return names;
 }
 
-/** What a business function gets. `run(sql, values)` is the engine's; `mark(n)` its n-th placeholder. */
+/**
+ * What a business function gets. `run(sql, values)` is the engine's; `mark(n)` its n-th placeholder. After a
+ * statement that failed there is no other: MySQL has rolled back everything at a deadlock, the claim too, and
+ * would keep what comes then.
+ */
 export class SqlTx {
-	#run;
+	#execute;
 	#quote;
 	#mark;
 	#ddlCommits;
 
 	constructor(run, quote, mark, ddlCommits) {
-		this.#run = run;
+		this.#execute = run;
+		this.failure = null;
 		this.#quote = quote;
 		this.#mark = mark;
 		this.#ddlCommits = ddlCommits;
+	}
+
+	async #run(sql, values) {
+		if (this.failure !== null) {
+			throw new Error('a statement before this one has failed: nothing can be kept');
+		}
+		try {
+			return await this.#execute(sql, values);
+		} catch (error) {
+			this.failure = error;
+			throw error;
+		}
 	}
 
 	#quoted(name) {

@@ -18,6 +18,7 @@ TOKEN_ENV = "SYNAPSOR_APP_WRITEBACK_TOKEN"
 SECRET_ENV = "SYNAPSOR_APP_WRITEBACK_SIGNING_SECRET"
 _MIN_SECRET = 16
 _VERSION_MAX = 1024  # what writerd-handler takes
+_TRIES = 3  # of claim and lock, at deadlocks
 _CODE = re.compile(r"[A-Z0-9_]{1,64}")
 
 Function = Callable[[Job, Tx], "Mapping[str, Any] | None"]
@@ -69,6 +70,10 @@ class _Failed(Exception):
         self.code, self.cause = code, cause
 
 
+class _Passing(Exception):
+    """The database's own trouble under the business function."""
+
+
 class Kit:
     """The part that needs no transport: a job in, a receipt out."""
 
@@ -89,7 +94,7 @@ class Kit:
     def run(self, job: Job) -> tuple[int, dict[str, Any]]:
         """HTTP status and receipt."""
         try:
-            return self.storage.with_transaction(lambda session: self._work(job, session))
+            return self._transaction(job)
         except Refusal as refusal:
             code, http, error = refusal.code, refusal.http, None
         except _Failed as failed:
@@ -97,11 +102,28 @@ class Kit:
         except OutcomeUnknown as unknown:
             code, http, error = "HANDLER_OUTCOME_UNKNOWN", 500, unknown
         except Exception as other:  # pylint: disable=broad-except
-            code, http, error = "HANDLER_DATABASE_UNAVAILABLE", 503, other
+            code, http, error = "HANDLER_DATABASE_UNAVAILABLE", 503, other.__cause__ or other
         self.log(code, job.idempotency_key, error)
         return http, _unknown() if http == 500 else _receipt("failed", code)
 
-    def _work(self, job: Job, session: Session) -> tuple[tuple[int, dict[str, Any]], bool]:
+    def _is(self, what: str, error: BaseException) -> bool:
+        """What the storage says of its error, if it says anything."""
+        return bool(getattr(self.storage, what, lambda _: False)(error))
+
+    def _transaction(self, job: Job) -> tuple[int, dict[str, Any]]:
+        """Once more at a deadlock, as long as the function was not called."""
+        for left in reversed(range(_TRIES)):
+            called: list[bool] = []
+            try:
+                return self.storage.with_transaction(lambda session: self._work(job, session, called))
+            except (Refusal, OutcomeUnknown, _Failed, _Passing):
+                raise
+            except Exception as error:  # pylint: disable=broad-except
+                if called or left == 0 or not self._is("is_deadlock", error):
+                    raise
+        raise AssertionError("not reached")
+
+    def _work(self, job: Job, session: Session, called: list[bool]) -> tuple[tuple[int, dict[str, Any]], bool]:
         existing = session.claim(job)
         if existing is not None:
             return (200, _known(job, existing)), False
@@ -113,6 +135,7 @@ class Kit:
             return self._conflict(job, session, "ROW_CHANGED_AFTER_PROPOSAL", previous_version=current)
         if job.dry_run:
             return (200, _receipt("applied", previous_version=current)), False
+        called.append(True)
         receipt = self._business(dataclasses.replace(job, row=row), session, current)
         session.record(job, "applied", receipt)
         return (200, receipt), True
@@ -129,14 +152,26 @@ class Kit:
             rows, new = said.get("rows_affected", 1), said.get("new_version")
             if isinstance(rows, bool) or not isinstance(rows, int) or not is_scalar(new):
                 raise TypeError("rows_affected is a number, new_version a scalar")
-            if new is None:
-                row = session.lock_target(job)
-                new = None if row is None else _version(job, row)
-        except Refuse as refuse:
-            raise _Failed(refuse.code, refuse) from refuse
+            self._check_statements(session, None)
+        except (_Failed, _Passing):
+            raise
         except Exception as error:
-            raise _Failed("HANDLER_BUSINESS_ERROR", error) from error
+            self._check_statements(session, error)
+            code = error.code if isinstance(error, Refuse) else "HANDLER_BUSINESS_ERROR"
+            raise _Failed(code, error) from error
+        if new is None:
+            row = session.lock_target(job)
+            new = None if row is None else _version(job, row)
         return _receipt("applied", rows=min(max(1, rows), 1000000), previous_version=before, new_version=new)
+
+    def _check_statements(self, session: Session, error: BaseException | None) -> None:
+        """A statement that failed counts, whatever the function made of it."""
+        failure = getattr(session.tx, "failure", None)
+        if failure is None:
+            return
+        if self._is("is_deadlock", failure) or self._is("is_lost", failure):
+            raise _Passing from failure
+        raise _Failed("HANDLER_BUSINESS_ERROR", error or failure) from failure
 
 
 def _unknown() -> dict[str, Any]:

@@ -57,6 +57,15 @@ class Mysql:
             if not rows or rows[0]["e"] != "InnoDB" or not columns:
                 raise RuntimeError("`%s` cannot be used; as its owner run:\n%s" % (self._table, ddl(self._table)))
 
+    @staticmethod
+    def is_deadlock(error: BaseException) -> bool:
+        return bool(error.args) and error.args[0] == 1213
+
+    @staticmethod
+    def is_lost(error: BaseException) -> bool:
+        from pymysql.err import InterfaceError  # only who passes its connections has it
+        return isinstance(error, InterfaceError) or (bool(error.args) and error.args[0] in (1053, 1927, 2006, 2013))
+
     def with_transaction(self, work: Callable[["_Session"], tuple[Any, bool]]) -> Any:
         with borrowed(self._connect, self._release) as connection:
             session = _Session(connection, self._table)

@@ -64,6 +64,17 @@ class Postgres:
             finally:
                 connection.rollback()
 
+    @staticmethod
+    def is_deadlock(error: BaseException) -> bool:
+        return getattr(error, "sqlstate", None) in ("40001", "40P01")
+
+    @staticmethod
+    def is_lost(error: BaseException) -> bool:
+        """The server went away or ends; without a state the connection broke."""
+        from psycopg import OperationalError  # only who passes its connections has it
+        state = getattr(error, "sqlstate", None)
+        return isinstance(error, OperationalError) and (state is None or state.startswith(("08", "57P", "53")))
+
     def with_transaction(self, work: Callable[["_Session"], tuple[Any, bool]]) -> Any:
         with borrowed(self._connect, self._release) as connection:
             own = connection.autocommit

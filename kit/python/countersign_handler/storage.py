@@ -66,6 +66,9 @@ class Session(Protocol):
 
 
 class Storage(Protocol):
+    """It may also have is_deadlock(error) and is_lost(error): a transaction that may go well when it is run again, and
+    a connection that is gone."""
+
     def with_transaction(self, work: Callable[[Session], tuple[Any, bool]]) -> Any:
         """Run work(session) in one transaction of a connection of its own. It returns
         (answer, keep): COMMIT if keep, else ROLLBACK; then return the answer. Whatever
@@ -79,10 +82,21 @@ def _names(values: Mapping[str, Any]) -> list[str]:
 
 
 class SqlTx:
-    """`run(sql, params)` executes and returns a Result."""
+    """`run(sql, params)` executes and returns a Result. After a statement that failed there is no other: MySQL has
+    rolled back everything at a deadlock, the claim too, and would keep what comes then."""
 
     def __init__(self, run: Callable[[str, Sequence[Any]], Result], quote: str, ddl_commits: bool):
-        self._run, self._quote, self._ddl_commits = run, quote, ddl_commits
+        self._execute, self._quote, self._ddl_commits = run, quote, ddl_commits
+        self.failure: Exception | None = None
+
+    def _run(self, sql: str, params: Sequence[Any]) -> Result:
+        if self.failure is not None:
+            raise RuntimeError("a statement before this one has failed: nothing can be kept")
+        try:
+            return self._execute(sql, params)
+        except Exception as error:
+            self.failure = error
+            raise
 
     def _table(self, table: str) -> str:
         parts = table.split(".")
