@@ -380,6 +380,31 @@ set_up(
 	return rc;
 }
 
+/* With less than the whole sandbox (--accept-reduced-isolation): whoever reads
+ * the record later has to know under which protection it was made. */
+static int
+record_isolation(struct ledger *l, const struct startup *s, struct err *e)
+{
+	struct buf body = BUF_INIT;
+	struct json_out j;
+	int rc;
+
+	if (s->degraded.len == 0) {
+		return 0;
+	}
+	json_begin(&j, &body, 0);
+	json_open(&j, '{');
+	json_field_span(&j, "missing", buf_as_span(&s->degraded));
+	json_close(&j, '}');
+	rc = event_append(&l->store,
+	    &(struct event_row){.kind = "isolation_reduced",
+		.actor = span_of("ledgerd"),
+		.body = buf_as_span(&body)},
+	    e);
+	buf_clear(&body);
+	return rc;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -396,6 +421,9 @@ main(int argc, char **argv)
 	l.scratch = arena_new();
 	if (startup_harden(&s, &argc, argv, &e) != 0 ||
 	    set_up(&l, &s, argc, argv, &e) != 0) {
+		return startup_fail(&s, &e);
+	}
+	if (record_isolation(&l, &s, &e) != 0) {
 		return startup_fail(&s, &e);
 	}
 	/* What start-up recorded is on disk before anybody is told that we

@@ -213,6 +213,13 @@ class Boundary(unittest.TestCase):
         self.attack_from_inside("E3", lambda c: as_uid(NOBODY, [os.path.join(TESTS, "without_landlock"), *c]), NOBODY,
                                 "--accept-reduced-isolation")
 
+    def test_what_is_missing_is_in_the_record(self):
+        s = self.system().start(lambda c: as_uid(NOBODY, [os.path.join(TESTS, "without_landlock"), *c]), NOBODY,
+                                "--accept-reduced-isolation").serving()
+        rows = s.w.ledger("SELECT CAST(body AS TEXT) FROM events WHERE kind = 'isolation_reduced'")
+        self.assertEqual(len(rows), 1)
+        self.assertIn("Landlock", rows[0][0])
+
     def test_e3_is_refused_unless_it_is_accepted(self):
         s = self.system(inside=False)
         s.start(lambda c: as_uid(NOBODY, [os.path.join(TESTS, "without_landlock"), *c]), NOBODY)

@@ -97,13 +97,27 @@ class Packages(unittest.TestCase):
         script_path = os.path.join(self.folder, "script.sh")
         with open(script_path, "w") as file:
             file.write("set -e\nexport DEBIAN_FRONTEND=noninteractive\n" + script)
+        inside = os.path.join(self.folder, "inside")
+        if not os.path.exists(inside):
+            os.mkdir(inside)
+            for path in ("tests/support/units.py", "tests/support/installed_loop.py", "tests/support/container_loop.py",
+                         "packaging/container/entrypoint"):
+                shutil.copy(os.path.join(ROOT, path), inside)
         outer = ("set -e; mount -t tmpfs none /mnt; mkdir /mnt/u /mnt/w /mnt/m;"
                  "mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt/m;"
                  "mount -t proc proc /mnt/m/proc; mount --rbind /dev /mnt/m/dev; mount -t tmpfs none /mnt/m/run;"
                  "mount -t tmpfs none /mnt/m/tmp; mount --bind %s /mnt/m/srv; mkdir /mnt/m/srv2;"
                  "mount --bind %s /mnt/m/srv2; mount -t tmpfs none /mnt/m/opt;"
-                 "chroot /mnt/m sh /srv/script.sh" % (self.folder, os.path.join(ROOT, "tests/support")))
+                 "chroot /mnt/m sh /srv/script.sh" % (self.folder, inside))
         return run("unshare", "-mp", "--fork", "sh", "-c", outer, timeout=300).stdout
+
+    def test_without_a_service_manager_four_daemons_run_under_four_users(self):
+        out = self.in_a_root("""
+dpkg -i /srv/a/%s /srv/a/%s
+mount -t tmpfs none /srv
+python3 /srv2/container_loop.py
+""" % (os.path.basename(self.deb("countersign")), os.path.basename(self.deb("countersign-handler"))))
+        self.assertTrue(out.rstrip().endswith("container done"), out[-2000:])
 
     def test_installed_the_units_run_the_loop_upgrade_keeps_it_and_purge_keeps_the_record(self):
         out = self.in_a_root("""
