@@ -18,7 +18,8 @@
 #include "common/base/str.h"
 #include "common/contract/contract.h"
 
-/* Where the units of packaging/systemd listen: SERVICE_STORE.run/control.sock. */
+/* Where the units of packaging/systemd listen: SERVICE_STORE.run/control.sock.
+ */
 #define SERVICE_STORE "/run/countersign/ledger"
 #define DEFAULT_STORE ".countersign/local.db"
 #define LEGACY_STORE  ".synapsor/local.db"
@@ -52,7 +53,8 @@ choose_store(struct control *c, const struct args *a)
 	if (store != NULL) {
 		return store;
 	}
-	/* The service manager's ledger, unless this folder has one of its own. */
+	/* The service manager's ledger, unless this folder has one of its own.
+	 */
 	if (access(DEFAULT_STORE, F_OK) != 0 &&
 	    access(LEGACY_STORE, F_OK) != 0 &&
 	    access(SERVICE_STORE ".run", F_OK) == 0) {

@@ -59,8 +59,7 @@ approve_move(struct ledger *l, const struct person *person,
 	if (rc != 0) {
 		return rc;
 	}
-	if (approval_has(
-		&approvals, DECISION_APPROVE, span_of(person->user))) {
+	if (approval_has(&approvals, DECISION_APPROVE, span_of(person->user))) {
 		return err_set(e, CS_E_STATE, "APPROVER_ALREADY_COUNTED",
 		    "%s has approved it already; %zu of %lld approvals are "
 		    "there, the others have to come from other people",
@@ -91,8 +90,7 @@ check_applier(struct ledger *l, const struct person *person,
 		    "database changed: no",
 		    SPAN_ARGS(p->proposal_id), state_name(p->state));
 	}
-	if (approval_has(
-		&approvals, DECISION_APPROVE, span_of(person->user))) {
+	if (approval_has(&approvals, DECISION_APPROVE, span_of(person->user))) {
 		return err_set(e, CS_E_DENIED, "APPLIER_APPROVED",
 		    "%s approved this change; somebody else has to apply it. "
 		    "Source database changed: no",
@@ -113,7 +111,7 @@ check_move(struct ledger *l, const struct person *person,
 		*out = (struct move){PROPOSAL_EVENTS, p->state};
 		return check_applier(l, person, p, cs, e);
 	}
-	out->event = action == DECISION_APPROVE          ? EVENT_APPROVE
+	out->event = action == DECISION_APPROVE         ? EVENT_APPROVE
 		     : p->state == STATE_PENDING_WORKER ? EVENT_REVOKE
 							: EVENT_REJECT;
 	if (!state_next(p->state, out->event, &out->to)) {
@@ -184,8 +182,8 @@ store_decision(struct ledger *l, const struct recording *r, struct err *e)
 	    d->proposal_id, decision_name(d->action), d->user, d->uid,
 	    r->statement, signature, event_next_time(&l->store));
 	if (rc == 0 && r->ssh_signature.len > 0) {
-		rc = stmt_change(&l->store, STMT_DECISION_SIGNED, e, "b",
-		    r->ssh_signature);
+		rc = stmt_change(
+		    &l->store, STMT_DECISION_SIGNED, e, "b", r->ssh_signature);
 	}
 	return rc;
 }
@@ -318,8 +316,8 @@ consider(struct ledger *l, const struct person *person,
 	if (rc == 0 && action == DECISION_REJECT &&
 	    p->state == STATE_PENDING_WORKER &&
 	    (rc = revoke_released(l, p->proposal_id, e)) == 0) {
-		rc = proposal_load(
-		    &l->store, cs->proposal_id, l->scratch, p, e);
+		rc =
+		    proposal_load(&l->store, cs->proposal_id, l->scratch, p, e);
 	}
 	if (rc != 0 ||
 	    (rc = check_move(l, person, p, cs, action, &r->move, e)) != 0) {
@@ -411,8 +409,7 @@ decide_apply(struct ledger *l, const struct person *person,
 
 	if (cap == NULL || !cap->separate_applier ||
 	    (rc = approval_load(l, cs, &approvals, e)) != 0 ||
-	    approval_has(
-		&approvals, DECISION_APPLY, span_of(person->user))) {
+	    approval_has(&approvals, DECISION_APPLY, span_of(person->user))) {
 		return rc;
 	}
 	return decide(l, person,
@@ -435,13 +432,12 @@ decide_by_policy(struct ledger *l, const struct proposal *p,
 	    .proposal_version = cs->proposal_version,
 	    .proposal_hash = cs->hash,
 	    .contract_digest = span_of(l->contract->digest_text),
-	    .user = span_of(arena_printf(l->scratch, "%s%.*s", DECISION_POLICY,
-		SPAN_ARGS(cs->action))),
+	    .user = span_of(arena_printf(
+		l->scratch, "%s%.*s", DECISION_POLICY, SPAN_ARGS(cs->action))),
 	    .uid = -1,
 	    .reason = evaluation,
 	    .issued_us = event_next_time(&l->store)};
-	r.d.expires_us =
-	    expiry_of(l, cs, DECISION_APPROVE, r.d.issued_us);
+	r.d.expires_us = expiry_of(l, cs, DECISION_APPROVE, r.d.issued_us);
 	r.statement = statement_of(l, &r.d);
 	return record_all(l, &r, e);
 }
@@ -478,8 +474,7 @@ check_statement(struct ledger *l, struct recording *r, struct span statement,
 		    "the statement is older than five minutes; nothing was "
 		    "recorded. Ask for a new one and sign that");
 	}
-	r->d.expires_us =
-	    issued_us + (r->d.expires_us - r->d.issued_us);
+	r->d.expires_us = issued_us + (r->d.expires_us - r->d.issued_us);
 	r->d.issued_us = issued_us;
 	r->statement = statement_of(l, &r->d);
 	return span_equal(r->statement, statement)

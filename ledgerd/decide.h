@@ -34,10 +34,10 @@ int decide_prepare(struct ledger *l, const struct person *person,
     const struct msg_decide *m, struct span *statement, struct err *e);
 
 /*
- * Record a decision with the reviewer's own signature. The statement (untrusted)
- * must be, to the byte, the one that decide_prepare writes for the time in it:
- * STATEMENT_EXPIRED, STATEMENT_MISMATCH; the signature one of this person's
- * valid keys: see signers_verify. Then as decide.
+ * Record a decision with the reviewer's own signature. The statement
+ * (untrusted) must be, to the byte, the one that decide_prepare writes for the
+ * time in it: STATEMENT_EXPIRED, STATEMENT_MISMATCH; the signature one of this
+ * person's valid keys: see signers_verify. Then as decide.
  */
 int decide_signed(struct ledger *l, const struct person *person,
     const struct msg_signed *m, struct proposal *out,

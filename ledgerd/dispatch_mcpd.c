@@ -8,8 +8,8 @@
 #include "ledgerd/documents.h"
 #include "ledgerd/policy.h"
 #include "ledgerd/propose.h"
-#include "ledgerd/release.h"
 #include "ledgerd/record.h"
+#include "ledgerd/release.h"
 #include "ledgerd/standing.h"
 
 /* A refusal of ours is recorded before it is answered, like a result. If the

@@ -7,7 +7,7 @@
 #include "ledgerd/rules/approval.h"
 #include "ledgerd/store/events.h"
 
-#define FREEZES_ID "freezes"
+#define FREEZES_ID  "freezes"
 #define MAX_FREEZES 1024
 
 static const char *const scope_names[] = {"all", "tenant", "capability"};

@@ -33,8 +33,8 @@ head_text(struct ledger *l)
 	char hash[DIGEST_TEXT_SIZE];
 
 	digest_format(l->store.last_hash, hash);
-	return span_of(arena_printf(l->scratch, "%lld:%s",
-	    (long long)l->store.last_event_id, hash));
+	return span_of(arena_printf(
+	    l->scratch, "%lld:%s", (long long)l->store.last_event_id, hash));
 }
 
 /* Build, sign and store the job row. */

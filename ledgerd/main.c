@@ -293,8 +293,8 @@ on_library_says(int severity, const char *text)
 /* Somebody else's ledger, or this one from a backup: a copy of the file and the
  * public key are all there is. 1: something does not hold. */
 static int
-verify_and_print(struct ledger *l, struct startup *s, const struct options *o,
-    struct err *e)
+verify_and_print(
+    struct ledger *l, struct startup *s, const struct options *o, struct err *e)
 {
 	uint8_t key[PUBLIC_KEY_LEN];
 	struct buf text = BUF_INIT;

@@ -65,10 +65,9 @@ put_tally(struct json_out *j, const struct tally *t)
 	if (t->limit->column != NULL) {
 		json_field_text(j, "column", t->limit->column);
 	}
-	json_field_text(j, "window",
-	    t->limit->window == WINDOW_DAY ? "day" : "24h");
 	json_field_text(
-	    j, "per", t->limit->per_object ? "object" : "tenant");
+	    j, "window", t->limit->window == WINDOW_DAY ? "day" : "24h");
+	json_field_text(j, "per", t->limit->per_object ? "object" : "tenant");
 	json_field_int(j, "observed", t->observed);
 	json_field_int(j, "proposed", t->proposed);
 	json_field_int(j, "projected", t->observed + t->proposed);

@@ -687,7 +687,8 @@ release_recover(struct ledger *l, struct err *e)
 	if (rc == 0) {
 		rc = recover_jobs(l, STMT_JOBS_LEASED, lose_job, e);
 	}
-	return rc != 0 ? rc : recover_jobs(l, STMT_JOBS_UNSENT, release_withdraw, e);
+	return rc != 0 ? rc
+		       : recover_jobs(l, STMT_JOBS_UNSENT, release_withdraw, e);
 }
 
 void

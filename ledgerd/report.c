@@ -62,8 +62,8 @@ take_scope(const struct msg_query *m, struct scope *s, struct err *e)
 	}
 	kinds = (s->proposal.len > 0) + (s->object_id.len > 0) +
 		(s->principal.len > 0);
-	if (rc == 0 && (kinds != 1 || (s->proposal.len == 0 &&
-				       s->tenant.len == 0))) {
+	if (rc == 0 &&
+	    (kinds != 1 || (s->proposal.len == 0 && s->tenant.len == 0))) {
 		rc = err_set(e, CS_E_INVALID, "REPORT_SCOPE_INVALID",
 		    "one of --proposal, --object and --principal is wanted, "
 		    "the last two with --tenant");
@@ -78,9 +78,9 @@ put_scope(struct json_out *j, const struct scope *s)
 	json_open(j, '{');
 	for (size_t i = 0; i < sizeof(scope_fields) / sizeof(scope_fields[0]);
 	     i++) {
-		const struct span *v = (const struct span *)(const void *)((
-						   const char *)s +
-					   scope_fields[i].at);
+		const struct span *v =
+		    (const struct span *)(const void *)((const char *)s +
+							scope_fields[i].at);
 		if (v->len > 0) {
 			json_field_span(j, scope_fields[i].key, *v);
 		}
@@ -192,8 +192,8 @@ put_part(struct ledger *l, struct json_out *j, size_t i, struct span id,
     struct err *e)
 {
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(
-	    l->store.reader, parts[i].sql, -1, &st, NULL);
+	int rc =
+	    sqlite3_prepare_v2(l->store.reader, parts[i].sql, -1, &st, NULL);
 
 	if (rc != SQLITE_OK) {
 		return store_error(l->store.reader, e, "be read");
@@ -256,17 +256,16 @@ put_proposals(
 	    " ORDER BY seq LIMIT 1001";
 	sqlite3_stmt *st = NULL;
 	size_t before = j->buf->len;
-	int rc =
-	    sqlite3_prepare_v2(l->store.reader, sql, -1, &st, NULL);
+	int rc = sqlite3_prepare_v2(l->store.reader, sql, -1, &st, NULL);
 
 	if (rc != SQLITE_OK) {
 		return store_error(l->store.reader, e, "be read");
 	}
 	for (size_t i = 0; i < sizeof(scope_fields) / sizeof(scope_fields[0]);
 	     i++) {
-		const struct span *v = (const struct span *)(const void *)((
-						   const char *)s +
-					   scope_fields[i].at);
+		const struct span *v =
+		    (const struct span *)(const void *)((const char *)s +
+							scope_fields[i].at);
 		(void)sqlite3_bind_text(st, (int)i + 1,
 		    v->len == 0 ? "" : v->ptr, (int)v->len, SQLITE_STATIC);
 	}
@@ -317,8 +316,8 @@ report_write(
 	json_field_text(&j, "boundary", boundary);
 	json_close(&j, '}');
 	if (rc == 0) {
-		sign_dsse(l->key, DSSE_TYPE_REPORT, buf_as_span(&payload),
-		    signature);
+		sign_dsse(
+		    l->key, DSSE_TYPE_REPORT, buf_as_span(&payload), signature);
 		dsse_envelope(DSSE_TYPE_REPORT, buf_as_span(&payload),
 		    signature, sign_key_public(l->key), out);
 	}

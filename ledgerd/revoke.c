@@ -87,7 +87,8 @@ revoke_finish(struct ledger *l, const struct proposal *p, struct err *e)
 		   ? rc
 		   : job_event(l, p, state_event_name(EVENT_REJECT),
 			 span_of("ledgerd"),
-			 span_of("{\"because\":\"revoked while a writer had it\"}"),
+			 span_of(
+			     "{\"because\":\"revoked while a writer had it\"}"),
 			 e);
 }
 
@@ -101,8 +102,8 @@ revoke_frozen(struct ledger *l, struct json_out *j)
 
 	TAILQ_FOREACH (c, &l->conns, link) {
 		if (job_in_hand(c, &job) &&
-		    proposal_load(&l->store, job.proposal_id, l->scratch, &p,
-			&e) == 0 &&
+		    proposal_load(
+			&l->store, job.proposal_id, l->scratch, &p, &e) == 0 &&
 		    freezes_cover(l, p.tenant_id, p.action) != NULL) {
 			tell(c, &job, "FROZEN");
 			json_put_span(j, job.proposal_id);

@@ -1,8 +1,8 @@
 #include "ledgerd/verify.h"
 
 #include "common/base/xalloc.h"
-#include "common/crypto/sshsig.h"
 #include "common/crypto/digest.h"
+#include "common/crypto/sshsig.h"
 #include "ledgerd/documents.h"
 #include "ledgerd/keep/erase.h"
 #include "ledgerd/slices.h"
@@ -76,7 +76,7 @@ check_event(struct walk *w, struct err *e)
 	event_body_digest(stmt_span(st, 9), body, digest);
 	/* A body that an event says was erased leaves its digest in the chain;
 	 * any other has to fit it. */
-	if (	    !span_equal(stored_digest,
+	if (!span_equal(stored_digest,
 		(struct span){(const char *)digest, sizeof(digest)}) &&
 	    !(span_is(body, ERASED_BODY) &&
 		erase_covers(w->store, row.event_id))) {
@@ -110,8 +110,8 @@ static int
 take_anchor(struct walk *w, struct span text, struct err *e)
 {
 	const char *colon = memchr(text.ptr, ':', text.len);
-	struct span number = {text.ptr,
-	    colon == NULL ? 0 : (size_t)(colon - text.ptr)};
+	struct span number = {
+	    text.ptr, colon == NULL ? 0 : (size_t)(colon - text.ptr)};
 
 	if (text.len == 0) {
 		return 0;
@@ -214,8 +214,7 @@ check_counts(struct walk *w, struct err *e)
 	static const struct {
 		const char *reason;
 		const char *what;
-	} kinds[] = {
-	    {"DECISION_MISSING", "a decision was deleted or added"},
+	} kinds[] = {{"DECISION_MISSING", "a decision was deleted or added"},
 	    {"SIGNATURE_MISSING", "a reviewer's signature was deleted"},
 	    {"RECEIPT_MISSING", "a receipt was deleted or added"}};
 
@@ -251,12 +250,12 @@ check_receipt(struct walk *w, struct err *e)
 			 "a receipt is not the one that was recorded");
 }
 
-#define EVENTS_OF                                                         \
-	"SELECT count(*) FROM events e INDEXED BY events_by_proposal"     \
+#define EVENTS_OF                                                     \
+	"SELECT count(*) FROM events e INDEXED BY events_by_proposal" \
 	" WHERE e.proposal_id = p.proposal_id AND e.actor <> 'ledgerd'"
-#define DECISION_EVENTS                                                   \
-	" AND e.kind IN ('proposal_approval_recorded',"                   \
-	" 'proposal_approved', 'proposal_rejected',"                      \
+#define DECISION_EVENTS                                 \
+	" AND e.kind IN ('proposal_approval_recorded'," \
+	" 'proposal_approved', 'proposal_rejected',"    \
 	" 'proposal_revocation_requested', 'apply_authorized')"
 
 static const struct stage stages[] = {

@@ -382,8 +382,8 @@ serve(struct daemon *d, struct err *e)
 	/* Whoever connected us once cannot do it again behind the sandbox; the
 	 * service manager starts us anew. */
 	if (d->startup.ledger_socket != NULL) {
-		d->ledger_end = event_new(d->base, d->startup.ledger_fd,
-		    EV_CLOSED, on_ledger_end, d);
+		d->ledger_end = event_new(
+		    d->base, d->startup.ledger_fd, EV_CLOSED, on_ledger_end, d);
 		event_add(d->ledger_end, NULL);
 	}
 	/* Before stdin is read: the first call finds a HELLO on its way. */

@@ -154,8 +154,8 @@ open_my(struct opening *o)
 
 /*
  * The files, not their folder: a ledger may lie in it or below it. The
- * connection was opened and has read, so in WAL mode -wal and -shm exist by now,
- * and they stay as long as it does; a reader writes to -shm only.
+ * connection was opened and has read, so in WAL mode -wal and -shm exist by
+ * now, and they stay as long as it does; a reader writes to -shm only.
  */
 static void
 allow_lite(struct sources *s, const char *path)

@@ -2,7 +2,8 @@
  * A decision: the statement that a named reviewer approved or rejected exactly
  * these bytes, or applies them, under exactly this contract, signed by ledgerd
  * when it records it and, where the contract asks for it, by the reviewer's own
- * key (common/crypto/sshsig.h) over the same bytes. A row that somebody put into the file without the key counts for nothing.
+ * key (common/crypto/sshsig.h) over the same bytes. A row that somebody put
+ * into the file without the key counts for nothing.
  */
 #ifndef CS_PROTO_DECISION_H
 #define CS_PROTO_DECISION_H

@@ -76,8 +76,8 @@ struct msg_decide {
 	struct span reason;
 };
 
-/* A decision that the reviewer signed: the statement that PREPARE answered with,
- * unchanged, and OpenSSH's signature over it in binary form. */
+/* A decision that the reviewer signed: the statement that PREPARE answered
+ * with, unchanged, and OpenSSH's signature over it in binary form. */
 struct msg_signed {
 	struct span statement;
 	struct span ssh_signature;

@@ -385,14 +385,12 @@ check_before_commit(struct attempt *t, struct err *e)
 		    "rolled back. Apply it again");
 		return fail(t, CS_E_STATE, e, true);
 	}
-	reason = t->job->fence == NULL
-		     ? NULL
-		     : ledger_stop_reason(
-			   t->job->fence, t->job->job.job_id, t->arena);
+	reason = t->job->fence == NULL ? NULL
+				       : ledger_stop_reason(t->job->fence,
+					     t->job->job.job_id, t->arena);
 	if (reason != NULL) {
 		(void)err_set(e, CS_E_STATE, reason,
-		    "%s before COMMIT; it was rolled back",
-		    stop_words(reason));
+		    "%s before COMMIT; it was rolled back", stop_words(reason));
 		return fail(
 		    t, CS_E_STATE, e, strcmp(reason, "APPROVAL_REVOKED") != 0);
 	}

@@ -63,8 +63,7 @@ check_policy(const struct checked_job *j, struct err *e)
 	    j->cap->separate_applier || j->cap->required_role != NULL) {
 		return refuse(e, "this capability is approved by people");
 	}
-	return rules_check_automatic(
-	    j->cap, j->cs.patch, j->cs.patch_count, e);
+	return rules_check_automatic(j->cap, j->cs.patch, j->cs.patch_count, e);
 }
 
 /* The ledger's signature, and that the statement is about this and nothing
@@ -94,7 +93,8 @@ check_statement(const struct job_authority *authority,
 			return rc;
 		}
 	} else if (span_equal(d->user, cs->principal) ||
-	    !reviewer_counts(authority->contract, d, j->cap->required_role)) {
+		   !reviewer_counts(
+		       authority->contract, d, j->cap->required_role)) {
 		return refuse(e,
 		    "an approval is by somebody whose approval does not count");
 	}
@@ -191,8 +191,7 @@ approval_check(const struct job_authority *authority,
 		}
 		c.people[c.len] = d.user;
 		c.applies[c.len] = d.action == DECISION_APPLY;
-		if (d.action == DECISION_APPROVE &&
-		    !has(&c, d.user, false)) {
+		if (d.action == DECISION_APPROVE && !has(&c, d.user, false)) {
 			c.approvers++;
 		}
 		c.len++;

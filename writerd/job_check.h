@@ -20,7 +20,8 @@ struct job_authority {
 	const struct contract *contract;
 	const uint8_t *ledger_key; /* PUBLIC_KEY_LEN bytes */
 	int64_t now_us;
-	struct signers *signers; /* reviewers' keys; NULL: the contract has none */
+	struct signers
+	    *signers; /* reviewers' keys; NULL: the contract has none */
 	/* Takes what applications execute, and only that; otherwise what is
 	 * applied by SQL. */
 	bool is_handler;

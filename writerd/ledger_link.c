@@ -317,7 +317,8 @@ stop_reason_of(const struct frame *f, struct span job_id, struct arena *a)
 	static const char *const known[] = {"APPROVAL_REVOKED", "FROZEN"};
 	struct msg_stop m;
 
-	if (f->type != MSG_STOP || msg_decode(MSG_STOP, f->payload, &m, a) != 0) {
+	if (f->type != MSG_STOP ||
+	    msg_decode(MSG_STOP, f->payload, &m, a) != 0) {
 		return "LEDGER_GONE";
 	}
 	/* About a job that is over: it came too late. */

@@ -41,7 +41,8 @@
 #define POSTURE_S          300
 
 static const char usage[] =
-    "usage: writerd --config FILE --key FILE --ledger-fd N|--ledger-socket PATH [--user NAME]\n"
+    "usage: writerd --config FILE --key FILE --ledger-fd N|--ledger-socket "
+    "PATH [--user NAME]\n"
     "               [--exit-idle] [--posture-seconds N]\n"
     "       writerd --config FILE --check [--user NAME]\n"
     "       writerd --config FILE --statements\n";
@@ -194,8 +195,8 @@ set_up(struct writer *w, int argc, char **argv, struct arena *a, struct err *e)
 	}
 	if (w->contract->allowed_signers != NULL) {
 		w->work.authority.signers = &w->signers;
-		if ((rc = signers_open(w->contract->allowed_signers,
-			 &w->signers, e)) != 0) {
+		if ((rc = signers_open(
+			 w->contract->allowed_signers, &w->signers, e)) != 0) {
 			return rc;
 		}
 	}
@@ -237,10 +238,9 @@ main(int argc, char **argv)
 	if (rc != 0) {
 		return startup_fail(&w.startup, &e);
 	}
-	w.work = (struct work){
-	    .authority = {.contract = w.contract,
-		.ledger_key = w.ledger_key,
-		.signers = w.work.authority.signers},
+	w.work = (struct work){.authority = {.contract = w.contract,
+				   .ledger_key = w.ledger_key,
+				   .signers = w.work.authority.signers},
 	    .sources = &w.sources,
 	    .link = &w.link,
 	    .runner_id = w.runner_id != NULL ? w.runner_id : "local_runner"};

@@ -150,8 +150,8 @@ sources_confine(const struct sources *s, struct arena *a, struct confine *out,
 {
 	struct opening o = {.arena = a,
 	    .confine = out,
-	    .paths = arena_array(
-		a, (s->credential_count + 1) * PG_URL_FILES + 1, sizeof(*o.paths)),
+	    .paths = arena_array(a,
+		(s->credential_count + 1) * PG_URL_FILES + 1, sizeof(*o.paths)),
 	    .ports = arena_array(a, s->credential_count + 1, sizeof(*o.ports))};
 
 	(void)e;

@@ -2,8 +2,8 @@
 
 #include "cli/control_client.h"
 #include "cli/ledger/commands.h"
-#include "cli/ledger/reviewer_key.h"
 #include "cli/ledger/job_file.h"
+#include "cli/ledger/reviewer_key.h"
 #include "cli/render.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
@@ -238,8 +238,8 @@ sign_apply(
 	return reviewer_decide(c, &shown,
 	    &(struct msg_decide){.action = DECISION_APPLY,
 		.proposal_id = m->proposal_id,
-		.proposal_hash = json_get_string(
-		    &shown.doc, p, "proposal_hash", c->arena),
+		.proposal_hash =
+		    json_get_string(&shown.doc, p, "proposal_hash", c->arena),
 		.proposal_version = 1},
 	    reviewer_key(a), &answer, e);
 }

@@ -16,7 +16,8 @@ print_erased(struct view *v)
 {
 	bool dry_run = view_bool(v, 0, "dry_run");
 
-	view_print(v, "%s: %s record(s) and %s proposal(s) about %s of tenant %s\n",
+	view_print(v,
+	    "%s: %s record(s) and %s proposal(s) about %s of tenant %s\n",
 	    dry_run ? "would be erased" : "erased",
 	    view_text(v, 0, "events", "?"), view_text(v, 0, "proposals", "?"),
 	    view_text(v, 0, "object_id", "?"), view_text(v, 0, "tenant", "?"));

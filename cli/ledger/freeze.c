@@ -15,7 +15,7 @@ take_scope(const struct args *a, struct msg_freeze *m, struct err *e)
 		return err_set(e, CS_E_INVALID, "USAGE",
 		    "--tenant or --capability, not both; nothing was changed");
 	}
-	m->scope = tenant != NULL	? FREEZE_TENANT
+	m->scope = tenant != NULL       ? FREEZE_TENANT
 		   : capability != NULL ? FREEZE_CAPABILITY
 					: FREEZE_ALL;
 	m->name = span_of(tenant != NULL       ? tenant
@@ -61,8 +61,8 @@ print_in_hand(struct view *v)
 }
 
 static int
-print_answer(struct control *c, const struct args *a, struct span answer,
-    struct err *e)
+print_answer(
+    struct control *c, const struct args *a, struct span answer, struct err *e)
 {
 	struct view v = {0};
 	int rc = view_open(&v, answer, c->arena, e);
@@ -115,8 +115,8 @@ cmd_freeze_list(const struct args *a, struct err *e)
 	struct span answer;
 	int rc = control_open(&c, a, e);
 
-	if (rc == 0 && (rc = control_show(&c, SHOW_FREEZES, "", &answer, e)) ==
-			   0) {
+	if (rc == 0 &&
+	    (rc = control_show(&c, SHOW_FREEZES, "", &answer, e)) == 0) {
 		rc = print_answer(&c, a, answer, e);
 	}
 	control_close(&c);

@@ -55,12 +55,12 @@ open_envelope(
 			    : JSON_NONE;
 	}
 	if (first == JSON_NONE ||
-	    !span_is(json_get_string(&doc, 0, "payloadType", a),
-		DSSE_TYPE_REPORT) ||
+	    !span_is(
+		json_get_string(&doc, 0, "payloadType", a), DSSE_TYPE_REPORT) ||
 	    from_base64(json_get_string(&doc, 0, "payload", a), a,
 		&out->payload) != 0 ||
-	    from_base64(json_get_string(&doc, first, "sig", a), a,
-		&signature) != 0 ||
+	    from_base64(
+		json_get_string(&doc, first, "sig", a), a, &signature) != 0 ||
 	    signature.len != SIGNATURE_LEN) {
 		return err_set(e, CS_E_INVALID, "REPORT_INVALID",
 		    "this is no report of countersign");
@@ -99,8 +99,9 @@ put_proposal(struct view *v, uint32_t p)
 {
 	uint32_t list = json_get(&v->doc, p, "decisions");
 
-	view_print(v, "\n## `%s`\n\n%s `%s` of `%s`, proposed by `%s`: **%s**, "
-		      "source database changed: %s\n\n",
+	view_print(v,
+	    "\n## `%s`\n\n%s `%s` of `%s`, proposed by `%s`: **%s**, "
+	    "source database changed: %s\n\n",
 	    view_text(v, p, "proposal_id", "?"), view_text(v, p, "action", "?"),
 	    view_text(v, p, "object_id", "?"),
 	    view_text(v, p, "business_object", "?"),
@@ -135,8 +136,9 @@ render(struct span payload, struct span envelope, struct arena *a,
 		return rc;
 	}
 	list = json_get(&v.doc, 0, "proposals");
-	view_print(&v, "# Countersign report\n\nGenerated %s, at entry %s of "
-		       "the chain (`%s`).\n\n%s\n",
+	view_print(&v,
+	    "# Countersign report\n\nGenerated %s, at entry %s of "
+	    "the chain (`%s`).\n\n%s\n",
 	    view_text(&v, 0, "generated_at", "?"),
 	    view_text(&v, json_get(&v.doc, 0, "head"), "event_id", "?"),
 	    view_text(&v, json_get(&v.doc, 0, "head"), "hash", "?"),
@@ -173,9 +175,9 @@ take_filters(const struct args *a, struct msg_filter list[5], uint32_t *count,
 			return err_set(e, CS_E_INVALID, "USAGE",
 			    "--object is written type:id");
 		}
-		list[(*count)++] = (struct msg_filter){span_of("object_type"),
-		    span_of(arena_strndup(
-			arena, object, (size_t)(colon - object)))};
+		list[(*count)++] = (struct msg_filter){
+		    span_of("object_type"), span_of(arena_strndup(arena, object,
+						(size_t)(colon - object)))};
 		list[(*count)++] = (struct msg_filter){
 		    span_of("object_id"), span_of(colon + 1)};
 	}
@@ -218,8 +220,8 @@ cmd_report(const struct args *a, struct err *e)
 	int rc;
 
 	if (format != NULL && !markdown && strcmp(format, "json") != 0) {
-		return err_set(e, CS_E_INVALID, "USAGE",
-		    "--format is json or markdown");
+		return err_set(
+		    e, CS_E_INVALID, "USAGE", "--format is json or markdown");
 	}
 	if ((rc = control_open(&c, a, e)) == 0 &&
 	    (rc = take_filters(a, filters, &m.filters.count, c.arena, e)) ==
@@ -228,8 +230,8 @@ cmd_report(const struct args *a, struct err *e)
 		if (markdown) {
 			rc = open_envelope(answer, c.arena, &envelope, e);
 			rc = rc != 0 ? rc
-				     : render(envelope.payload, answer,
-					   c.arena, &text, e);
+				     : render(envelope.payload, answer, c.arena,
+					   &text, e);
 		} else {
 			buf_span(&text, answer);
 			buf_putc(&text, '\n');
@@ -306,7 +308,7 @@ cmd_report_verify(const struct args *a, struct err *e)
 	struct arena *arena = arena_new();
 	struct buf file = BUF_INIT;
 	struct envelope envelope = {0};
-	struct span text;
+	struct span text = {"", 0};
 	bool is_page = false;
 	int rc;
 
@@ -327,8 +329,8 @@ cmd_report_verify(const struct args *a, struct err *e)
 		    "the report was not signed with this key, or was edited");
 	}
 	if (rc == 0 && is_page) {
-		rc = check_page(buf_as_span(&file), text, envelope.payload,
-		    arena, e);
+		rc = check_page(
+		    buf_as_span(&file), text, envelope.payload, arena, e);
 	}
 	if (rc == 0) {
 		static const char good[] =

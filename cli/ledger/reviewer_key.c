@@ -25,17 +25,16 @@ reviewer_key(const struct args *a)
 
 /* The hash of the very bytes that were shown, computed here. */
 static int
-shown_hash(const struct view *shown, struct arena *a, struct span *out,
-    struct err *e)
+shown_hash(
+    const struct view *shown, struct arena *a, struct span *out, struct err *e)
 {
 	uint32_t p = json_get(&shown->doc, 0, "proposal");
 	uint32_t node = json_get(&shown->doc, p, "change_set");
 	struct change_set cs;
-	int rc =
-	    node == JSON_NONE
-		? err_set(e, CS_E_INTEGRITY, "PROPOSAL_HASH_MISMATCH",
-		      "the proposal came without its change set")
-		: change_set_parse(json_raw(&shown->doc, node), a, &cs, e);
+	int rc = node == JSON_NONE
+		     ? err_set(e, CS_E_INTEGRITY, "PROPOSAL_HASH_MISMATCH",
+			   "the proposal came without its change set")
+		     : change_set_parse(json_raw(&shown->doc, node), a, &cs, e);
 
 	if (rc == 0) {
 		*out = cs.hash;

@@ -5,8 +5,8 @@
 const char *const contract_windows[] = {"day", "24h", NULL};
 
 static struct span
-take_number(const struct tree *t, struct arena *a, uint32_t rule,
-    const char *key)
+take_number(
+    const struct tree *t, struct arena *a, uint32_t rule, const char *key)
 {
 	uint32_t node = tree_get(t, rule, key);
 
@@ -49,8 +49,8 @@ build_limits(const struct tree *t, struct arena *a, uint32_t list,
 		l->maximum = build_count(t, it.value, "maximum", 1);
 		l->window = (enum auto_window)build_choice(
 		    t, it.value, "window", contract_windows);
-		l->per_object = tree_is_text(
-		    t, tree_get(t, it.value, "per"), "object");
+		l->per_object =
+		    tree_is_text(t, tree_get(t, it.value, "per"), "object");
 	}
 }
 

@@ -462,8 +462,8 @@ check_writeback(struct check *c)
 
 static const char *const document_keys[] = {"version", "mode", "result_format",
     "strict", "storage", "sources", "trusted_context", "contexts", "executors",
-    "capabilities", "cloud", "reviewers", "signatures", "allowed_signers", "apply", "status_tool", "http_auth",
-    "rate_limits", NULL};
+    "capabilities", "cloud", "reviewers", "signatures", "allowed_signers",
+    "apply", "status_tool", "http_auth", "rate_limits", NULL};
 
 static const struct check_field document_fields[] = {
     {"version", is_version, "UNSUPPORTED_CONFIG_VERSION", "version must be 1.",

@@ -53,8 +53,7 @@ check_together(struct check *c, uint32_t approval)
 		    "signatures are required by the whole contract; a "
 		    "capability cannot make them optional.");
 	}
-	if (signatures &&
-	    tree_get(c->t, 0, "allowed_signers") == JSON_NONE) {
+	if (signatures && tree_get(c->t, 0, "allowed_signers") == JSON_NONE) {
 		check_error(c, approval, NULL, "ALLOWED_SIGNERS_REQUIRED",
 		    "signatures are required, so allowed_signers must name "
 		    "the file of reviewers' public keys.");
@@ -91,7 +90,8 @@ is_per(const struct tree *t, uint32_t node)
 	       tree_is_text(t, node, "object");
 }
 
-/* A range of whole numbers, a list of values, or a longest text: one of them. */
+/* A range of whole numbers, a list of values, or a longest text: one of them.
+ */
 static void
 check_auto_rule(struct check *c, uint32_t rule)
 {
@@ -146,9 +146,9 @@ check_auto_limits(struct check *c, uint32_t automatic)
 		return;
 	}
 	while (tree_next(c->t, &it)) {
-		uint32_t rule = tree_find(c->t,
-		    tree_get(c->t, automatic, "columns"),
-		    tree_text(c->t, tree_get(c->t, it.value, "column")));
+		uint32_t rule =
+		    tree_find(c->t, tree_get(c->t, automatic, "columns"),
+			tree_text(c->t, tree_get(c->t, it.value, "column")));
 		check_keys(c, it.value, known);
 		CHECK_FIELDS(c, it.value, fields);
 		if (tree_get(c->t, it.value, "column") != JSON_NONE &&
@@ -196,10 +196,11 @@ check_automatic(struct check *c, uint32_t capability, uint32_t approval)
 	check_auto_limits(c, automatic);
 	if ((tree_is(c->t, count, JSON_NUMBER) &&
 		(json_int64(json_raw(c->t->doc, count), &needed) != 0 ||
-		    needed > 1)) || document_says(c, "signatures", "required") ||
+		    needed > 1)) ||
+	    document_says(c, "signatures", "required") ||
 	    tree_get(c->t, approval, "required_role") != JSON_NONE ||
-	    tree_is_text(c->t, tree_get(c->t, approval, "signatures"),
-		"required") ||
+	    tree_is_text(
+		c->t, tree_get(c->t, approval, "signatures"), "required") ||
 	    tree_is(c->t, tree_get(c->t, approval, "separate_applier"),
 		JSON_TRUE)) {
 		check_error(c, approval, "automatic", "AUTOMATIC_NEEDS_NOBODY",
@@ -214,8 +215,8 @@ void
 check_approval(struct check *c, uint32_t capability)
 {
 	static const char *const known[] = {"mode", "required_role",
-	    "expires_s", "required_approvals", "signatures",
-	    "separate_applier", "automatic", NULL};
+	    "expires_s", "required_approvals", "signatures", "separate_applier",
+	    "automatic", NULL};
 	static const struct check_field fields[] = {
 	    {"required_role", tree_is_string, "INVALID_APPROVAL_ROLE",
 		"required_role must be a string.", false},
@@ -256,8 +257,7 @@ check_signatures(struct check *c)
 	CHECK_FIELDS(c, 0, fields);
 	if (document_says(c, "signatures", "required") &&
 	    tree_get(c->t, 0, "allowed_signers") == JSON_NONE) {
-		check_error(c, 0, "allowed_signers",
-		    "ALLOWED_SIGNERS_REQUIRED",
+		check_error(c, 0, "allowed_signers", "ALLOWED_SIGNERS_REQUIRED",
 		    "signatures are required, so allowed_signers must name "
 		    "the file of reviewers' public keys.");
 	}

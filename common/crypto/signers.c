@@ -65,8 +65,7 @@ next_part(struct span *list)
 	bool quoted = false;
 	size_t step;
 
-	while (part.len < list->len &&
-	       (quoted || part.ptr[part.len] != ',')) {
+	while (part.len < list->len && (quoted || part.ptr[part.len] != ',')) {
 		quoted = quoted != (part.ptr[part.len] == '"');
 		part.len++;
 	}
@@ -217,10 +216,10 @@ take_key(
 
 	if (sodium_base642bin(bytes, text.len + 1, text.ptr, text.len, NULL,
 		&len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
-	    ssh_key_parse(
-		(struct span){(const char *)bytes, len}, &out->key, &why) != 0) {
-		return refuse(l, why.msg[0] != '\0' ? why.msg
-						    : "the key is no base64");
+	    ssh_key_parse((struct span){(const char *)bytes, len}, &out->key,
+		&why) != 0) {
+		return refuse(
+		    l, why.msg[0] != '\0' ? why.msg : "the key is no base64");
 	}
 	return 0;
 }
@@ -284,12 +283,10 @@ signers_parse(struct span text, struct signers *out, struct err *e)
 	int rc = 0;
 
 	out->count = 0;
-	out->list =
-	    arena_array(out->arena, MAX_SIGNERS, sizeof(*out->list));
+	out->list = arena_array(out->arena, MAX_SIGNERS, sizeof(*out->list));
 	while (text.len > 0 && rc == 0) {
 		const char *end = memchr(text.ptr, '\n', text.len);
-		size_t len =
-		    end == NULL ? text.len : (size_t)(end - text.ptr);
+		size_t len = end == NULL ? text.len : (size_t)(end - text.ptr);
 		l.left = (struct span){text.ptr, len};
 		l.number++;
 		rc = take_line(&l, out);
@@ -350,12 +347,12 @@ signers_are_current(const struct signers *s)
 	struct stat now;
 
 	return stat(s->path, &now) == 0 && s->seen.st_ino != 0 &&
-	    now.st_ino == s->seen.st_ino && now.st_dev == s->seen.st_dev &&
-	    now.st_size == s->seen.st_size &&
-	    now.st_mtim.tv_sec == s->seen.st_mtim.tv_sec &&
-	    now.st_mtim.tv_nsec == s->seen.st_mtim.tv_nsec &&
-	    now.st_ctim.tv_sec == s->seen.st_ctim.tv_sec &&
-	    now.st_ctim.tv_nsec == s->seen.st_ctim.tv_nsec;
+	       now.st_ino == s->seen.st_ino && now.st_dev == s->seen.st_dev &&
+	       now.st_size == s->seen.st_size &&
+	       now.st_mtim.tv_sec == s->seen.st_mtim.tv_sec &&
+	       now.st_mtim.tv_nsec == s->seen.st_mtim.tv_nsec &&
+	       now.st_ctim.tv_sec == s->seen.st_ctim.tv_sec &&
+	       now.st_ctim.tv_nsec == s->seen.st_ctim.tv_nsec;
 }
 
 int
@@ -399,7 +396,8 @@ signers_has_role(const struct signers *s, struct span person, struct span role,
 {
 	for (size_t i = 0; i < s->count; i++) {
 		if (span_is(person, s->list[i].person) &&
-		    is_valid(&s->list[i], at_us) && has_role(&s->list[i], role)) {
+		    is_valid(&s->list[i], at_us) &&
+		    has_role(&s->list[i], role)) {
 			return true;
 		}
 	}
@@ -410,8 +408,8 @@ int
 signers_verify(
     const struct signers *s, const struct signed_claim *c, struct err *e)
 {
-	struct span role = c->role == NULL ? (struct span){"", 0}
-					   : span_of(c->role);
+	struct span role =
+	    c->role == NULL ? (struct span){"", 0} : span_of(c->role);
 	const struct signer *who;
 	struct ssh_key key;
 	char print[SSH_FINGERPRINT_SIZE];

@@ -4,7 +4,8 @@
  * same one. The first principal of a line is the person, principals that begin
  * with "role:" are roles:
  *
- *	alice,role:billing_lead namespaces="countersign" ssh-ed25519 AAAA… laptop
+ *	alice,role:billing_lead namespaces="countersign" ssh-ed25519 AAAA…
+ *laptop
  *
  * A person may have several keys, on several lines; no two people share one.
  * A key that is taken out of the file is revoked from that moment on.
@@ -61,7 +62,8 @@ bool signers_are_current(const struct signers *s);
 const struct signer *signers_find(
     const struct signers *s, struct span key_blob, int64_t at_us);
 
-/* Does one of this person's valid keys have the role? Empty: any key will do. */
+/* Does one of this person's valid keys have the role? Empty: any key will do.
+ */
 bool signers_has_role(const struct signers *s, struct span person,
     struct span role, int64_t at_us);
 

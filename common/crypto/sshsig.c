@@ -113,12 +113,12 @@ signed_bytes(struct wire *w, struct span message, struct buf *out)
 	}
 	if (span_is(hash, "sha512")) {
 		len = crypto_hash_sha512_BYTES;
-		(void)crypto_hash_sha512(digest,
-		    (const unsigned char *)message.ptr, message.len);
+		(void)crypto_hash_sha512(
+		    digest, (const unsigned char *)message.ptr, message.len);
 	} else if (span_is(hash, "sha256")) {
 		len = crypto_hash_sha256_BYTES;
-		(void)crypto_hash_sha256(digest,
-		    (const unsigned char *)message.ptr, message.len);
+		(void)crypto_hash_sha256(
+		    digest, (const unsigned char *)message.ptr, message.len);
 	} else {
 		return CS_E_INTEGRITY;
 	}
@@ -169,8 +169,7 @@ check_key_signature(
 	    signature.len != crypto_sign_BYTES) {
 		return CS_E_INTEGRITY;
 	}
-	return crypto_sign_verify_detached(
-		   (const unsigned char *)signature.ptr,
+	return crypto_sign_verify_detached((const unsigned char *)signature.ptr,
 		   (const unsigned char *)bytes->data, bytes->len,
 		   key->ed25519) == 0
 		   ? 0
@@ -195,9 +194,8 @@ sshsig_verify(struct span signature, struct span message,
 	}
 	if (rc == 0) {
 		struct span blob = wire_string(&w);
-		rc = wire_ended(&w)
-			 ? check_key_signature(key_out, blob, &bytes)
-			 : CS_E_INTEGRITY;
+		rc = wire_ended(&w) ? check_key_signature(key_out, blob, &bytes)
+				    : CS_E_INTEGRITY;
 	}
 	buf_clear(&bytes);
 	return rc == 0 ? 0

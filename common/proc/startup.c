@@ -193,7 +193,8 @@ connect_ledger(struct startup *s, struct err *e)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&address,
 			  sizeof(address)) != 0) {
-		(void)err_sys(e, "cannot reach ledgerd at %s", s->ledger_socket);
+		(void)err_sys(
+		    e, "cannot reach ledgerd at %s", s->ledger_socket);
 		fd_close(&fd);
 		return e->code;
 	}
@@ -324,9 +325,9 @@ judge(struct startup *s, int rc, struct err *e)
 #ifdef CS_TEST_HOOKS
 void startup_test_confining(const char *program) __attribute__((weak));
 void startup_test_confined(const char *program) __attribute__((weak));
-#define TEST_HOOK(hook)                   \
-	if ((hook) != NULL) {             \
-		(hook)(s->program);       \
+#define TEST_HOOK(hook)             \
+	if ((hook) != NULL) {       \
+		(hook)(s->program); \
 	}
 #else
 #define TEST_HOOK(hook)

@@ -43,7 +43,7 @@ struct startup {
 	int ledger_fd;    /* --ledger-fd: connected to ledgerd; -1 */
 	/* --ledger-socket: connect to it, instead; NULL */
 	const char *ledger_socket;
-	int lock_fd;      /* --lock-fd: held until exit; -1 */
+	int lock_fd; /* --lock-fd: held until exit; -1 */
 	bool accept_reduced_isolation;
 	struct listen_fds listeners; /* --listen-fd name=N, or systemd's */
 

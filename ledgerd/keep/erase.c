@@ -42,8 +42,7 @@ run(struct erase *w, const char *sql, int64_t *out, struct err *e)
 
 	if (rc == SQLITE_OK) {
 		(void)sqlite3_bind_text(st, 1, w->tenant, -1, SQLITE_STATIC);
-		(void)sqlite3_bind_text(
-		    st, 2, w->object_id, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_text(st, 2, w->object_id, -1, SQLITE_STATIC);
 		rc = sqlite3_step(st);
 	}
 	if (rc == SQLITE_ROW) {
@@ -58,9 +57,8 @@ run(struct erase *w, const char *sql, int64_t *out, struct err *e)
 }
 
 #define OF_OBJECT "tenant_id = ?1 AND object_id = ?2"
-#define THEIRS                                                      \
-	"proposal_id IN (SELECT proposal_id FROM proposals WHERE " \
-	OF_OBJECT ")"
+#define THEIRS \
+	"proposal_id IN (SELECT proposal_id FROM proposals WHERE " OF_OBJECT ")"
 
 /* The documents about the object: they hold its values. */
 static int
@@ -89,9 +87,8 @@ erase_proposals(struct erase *w, struct err *e)
 		rc = run(w, "SELECT count(*) FROM proposals WHERE " OF_OBJECT,
 		    &w->proposals, e);
 	}
-	for (size_t i = 0;
-	     i < sizeof(removals) / sizeof(removals[0]) && rc == 0 &&
-	     !w->dry_run;
+	for (size_t i = 0; i < sizeof(removals) / sizeof(removals[0]) &&
+			   rc == 0 && !w->dry_run;
 	     i++) {
 		rc = run(w, removals[i], &ignored, e);
 	}
@@ -122,8 +119,8 @@ find_events(struct erase *w, struct buf *ids, struct err *e)
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		w->at = stmt_int(st, 0);
 		w->events++;
-		buf_printf(ids, "%s%lld,", ids->len == 0 ? "," : "",
-		    (long long)w->at);
+		buf_printf(
+		    ids, "%s%lld,", ids->len == 0 ? "," : "", (long long)w->at);
 	}
 	(void)sqlite3_finalize(st);
 	if (rc != SQLITE_DONE) {
@@ -261,8 +258,7 @@ erase_start(struct conn *c, uint32_t id, const struct person *person,
 	struct erase *w;
 	struct err e = {0};
 
-	if (m->tenant.len == 0 || m->object_id.len == 0 ||
-	    m->reason.len == 0) {
+	if (m->tenant.len == 0 || m->object_id.len == 0 || m->reason.len == 0) {
 		(void)err_set(&e, CS_E_INVALID, "ERASE_INCOMPLETE",
 		    "tenant, object and reason are wanted; nothing was erased");
 		conn_fail(c, id, &e, false);

@@ -1,9 +1,9 @@
 /*
- * Erasing what the ledger holds about one object of one tenant, without breaking
- * the chain: a body enters the chain through a salted digest, so it can go, with
- * its salt, and the digest says nothing any more. Which bodies went, when, by
- * whom and why is an event of its own; verification accepts no other gap.
- * Numbers, times, kinds and ids stay: they are the chain.
+ * Erasing what the ledger holds about one object of one tenant, without
+ * breaking the chain: a body enters the chain through a salted digest, so it
+ * can go, with its salt, and the digest says nothing any more. Which bodies
+ * went, when, by whom and why is an event of its own; verification accepts no
+ * other gap. Numbers, times, kinds and ids stay: they are the chain.
  */
 #ifndef CS_LEDGERD_KEEP_ERASE_H
 #define CS_LEDGERD_KEEP_ERASE_H
@@ -14,7 +14,8 @@ struct conn;
 
 /* In the place of a body that was erased. */
 #define ERASED_BODY "{\"erased\":true}"
-/* The proposal id of the events that say what was erased; no proposal has it. */
+/* The proposal id of the events that say what was erased; no proposal has it.
+ */
 #define ERASURES_ID "erasures"
 
 /*

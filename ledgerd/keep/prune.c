@@ -146,10 +146,11 @@ step_proposals(struct prune *p, struct err *e)
 /* Which events may go: old ones of no proposal that stays. Contracts stay,
  * because reads that stay are explained by them; what was pruned before, too.
  */
-#define MAY_GO                                                                \
-	"(kind NOT IN ('contract_activated', 'ledger_pruned',"                \
-	" 'ledger_backed_up', 'frozen', 'thawed', 'erased') AND (proposal_id IS NULL OR NOT EXISTS (SELECT" \
-	" 1 FROM proposals p WHERE p.proposal_id = events.proposal_id"        \
+#define MAY_GO                                                                 \
+	"(kind NOT IN ('contract_activated', 'ledger_pruned',"                 \
+	" 'ledger_backed_up', 'frozen', 'thawed', 'erased') AND (proposal_id " \
+	"IS NULL OR NOT EXISTS (SELECT"                                        \
+	" 1 FROM proposals p WHERE p.proposal_id = events.proposal_id"         \
 	" AND NOT " IS_OVER ")))"
 
 /* What one look at the events found. */

@@ -89,8 +89,8 @@ check_signer(struct ledger *l, const struct person *person,
 		return rc;
 	}
 	if (l->signers == NULL ||
-	    !signers_has_role(l->signers, span_of(person->user),
-		(struct span){"", 0}, now)) {
+	    !signers_has_role(
+		l->signers, span_of(person->user), (struct span){"", 0}, now)) {
 		return err_set(e, CS_E_DENIED, "REVIEWER_NOT_LISTED",
 		    "%s (uid %lld) has no key among the allowed signers",
 		    person->user, (long long)person->uid);
@@ -175,8 +175,8 @@ check_key(struct ledger *l, const struct change_set *cs,
 	    &(struct signed_claim){.signature = row->ssh_signature,
 		.message = row->statement,
 		.person = d->user,
-		.role = arena_strndup(l->scratch, cs->required_role.ptr,
-		    cs->required_role.len),
+		.role = arena_strndup(
+		    l->scratch, cs->required_role.ptr, cs->required_role.len),
 		.at_us = clock_now_us()},
 	    &why);
 	if (rc != 0 && strcmp(err_reason(&why), "SIGNATURE_INVALID") == 0) {

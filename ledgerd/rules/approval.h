@@ -54,8 +54,8 @@ int approval_load(struct ledger *l, const struct change_set *cs,
 
 /* Has this person's approval (or application, for DECISION_APPLY) been counted
  * already? */
-bool approval_has(const struct approvals *a, enum decision_action action,
-    struct span user);
+bool approval_has(
+    const struct approvals *a, enum decision_action action, struct span user);
 
 /*
  * Are they enough to apply? A rejection is PROPOSAL_REJECTED; too few distinct

@@ -9,10 +9,11 @@ static const char *const state_names[] = {"pending_review", "approved",
     "outcome_unknown"};
 
 static const char *const event_names[] = {"proposal_created",
-    "proposal_approval_recorded", "proposal_approved", "proposal_rejected", "proposal_pending_worker",
-    "proposal_withdrawn", "writeback_applied", "writeback_already_applied",
-    "writeback_conflict", "writeback_failed", "writeback_outcome_unknown",
-    "proposal_revocation_requested", "proposal_canceled"};
+    "proposal_approval_recorded", "proposal_approved", "proposal_rejected",
+    "proposal_pending_worker", "proposal_withdrawn", "writeback_applied",
+    "writeback_already_applied", "writeback_conflict", "writeback_failed",
+    "writeback_outcome_unknown", "proposal_revocation_requested",
+    "proposal_canceled"};
 
 /* A settling job that finds the receipt leads out of outcome_unknown. */
 static const struct {

@@ -29,8 +29,7 @@ main(int argc, char **argv)
 	for (const struct probe *p = probes; p->name != NULL; p++) {
 		errno = 0;
 		int worked = p->run(&t);
-		(void)printf("%-12s %-3s %s\n", p->name,
-		    worked ? "yes" : "no",
+		(void)printf("%-12s %-3s %s\n", p->name, worked ? "yes" : "no",
 		    worked || errno == 0 ? "-" : strerrorname_np(errno));
 	}
 	return 0;

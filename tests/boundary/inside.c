@@ -1,7 +1,7 @@
 /*
  * An attacker inside a daemon. Linked into copies of the real daemons, it forks
- * off before they confine themselves and waits for commands on a FIFO beside the
- * program (attack.PROGRAM.in). For each command it forks a process that goes
+ * off before they confine themselves and waits for commands on a FIFO beside
+ *the program (attack.PROGRAM.in). For each command it forks a process that goes
  * through the daemon's own confinement, with the daemon's own descriptors, uid
  * and rules, then does one thing that an attacker would, and answers on
  * attack.PROGRAM.out with `yes` (it worked), `no ERRNO` or `killed`:
@@ -55,8 +55,8 @@ try_unix(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	return fd >= 0 && connect(fd, (struct sockaddr *)&address,
-			      sizeof(address)) == 0;
+	return fd >= 0 &&
+	       connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
 static struct sockaddr_in
@@ -86,8 +86,8 @@ try_bind(const char *unused)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	(void)unused;
-	return fd >= 0 && bind(fd, (struct sockaddr *)&address,
-			      sizeof(address)) == 0;
+	return fd >= 0 &&
+	       bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
 static int
@@ -209,7 +209,9 @@ startup_test_confined(const char *program)
 	(void)sscanf(command, "%15s %4095[^\n]", name, argument);
 	errno = 0;
 	worked = attempt(name, argument);
-	answer(worked > 0 ? "yes" : worked == 0 ? "no" : "unknown",
+	answer(worked > 0    ? "yes"
+	       : worked == 0 ? "no"
+			     : "unknown",
 	    worked > 0 ? 0 : errno);
 	_exit(0);
 }
@@ -238,8 +240,8 @@ serve(int commands)
 	FILE *lines = fdopen(commands, "r");
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (lines != NULL &&
-	       fgets(command, sizeof(command), lines) != NULL) {
+	while (
+	    lines != NULL && fgets(command, sizeof(command), lines) != NULL) {
 		pid_t pid = fork();
 		int status = 0;
 

@@ -110,6 +110,7 @@ def seeds():
     yield from foreign_tools()
     yield from http_requests()
     yield from tokens()
+    yield from signatures()
     yield from handler_requests()
     yield "fuzz_handler_answer", "applied", (b'{"status":"applied","rows_affected":3,"source_database_mutated":true,'
                                              b'"previous_version":"v1","new_version":2,"safe_error_code":null}')
@@ -190,6 +191,17 @@ def selections():
         {"name": "fee", "data_type": "integer"}, {"name": "id", "data_type": "text"}], "primary_key": ["id"],
         "unique_constraints": [{"name": "u", "columns": ["id"]}], "suggestions": suggestions}
     yield "fuzz_selection", "inspection", b"I" + json.dumps({"engine": "postgres", "tables": [table]}).encode()
+
+
+def signatures():
+    """For fuzz_sshsig: what ssh-keygen wrote, as text and as bytes, and its file."""
+    folder = VECTORS / "sshsig"
+    for path in sorted(folder.glob("*.sig")):
+        text = path.read_bytes()
+        yield "fuzz_sshsig", path.stem, b"T" + text
+        body = b"".join(line for line in text.splitlines() if not line.startswith(b"-----"))
+        yield "fuzz_sshsig", path.stem + "-bytes", b"B" + base64.b64decode(body)
+    yield "fuzz_sshsig", "allowed_signers", b"F" + (folder / "allowed_signers").read_bytes()
 
 
 def tokens():

@@ -115,8 +115,7 @@ job_for(const char *capability, const char *row, const char *patch)
 	fixture_change_set(&f);
 	fixture_decide(&f);
 	fixture_mint(&f);
-	authority = (struct job_authority){
-	    .contract = f.contract,
+	authority = (struct job_authority){.contract = f.contract,
 	    .ledger_key = sign_key_public(f.key),
 	    .now_us = f.now_us};
 	if (job_check(&authority, &f.message, f.arena, &job, &e) != 0) {

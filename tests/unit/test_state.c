@@ -71,10 +71,11 @@ static const char *const state_words[STATES] = {"pending_review", "approved",
     "rejected", "canceled", "pending_worker", "applied", "conflict", "failed",
     "outcome_unknown"};
 static const char *const event_words[PROPOSAL_EVENTS] = {"proposal_created",
-    "proposal_approval_recorded", "proposal_approved", "proposal_rejected", "proposal_pending_worker",
-    "proposal_withdrawn", "writeback_applied", "writeback_already_applied",
-    "writeback_conflict", "writeback_failed", "writeback_outcome_unknown",
-    "proposal_revocation_requested", "proposal_canceled"};
+    "proposal_approval_recorded", "proposal_approved", "proposal_rejected",
+    "proposal_pending_worker", "proposal_withdrawn", "writeback_applied",
+    "writeback_already_applied", "writeback_conflict", "writeback_failed",
+    "writeback_outcome_unknown", "proposal_revocation_requested",
+    "proposal_canceled"};
 
 static void
 names_are_those_of_0_1_1_and_read_back(void **state)

@@ -295,8 +295,8 @@ frames_of_people(void **state)
 	    span_of("{\"late_fee_cents\":0}"), span_of("by phone")};
 	struct msg_signed with_key = {
 	    f.job.decisions[0].statement, span_of("SSHSIG")};
-	struct msg_erase erase = {span_of("acme"), span_of("INV-3001"),
-	    span_of("request 12"), true};
+	struct msg_erase erase = {
+	    span_of("acme"), span_of("INV-3001"), span_of("request 12"), true};
 	struct msg_freeze freeze = {
 	    FREEZE_TENANT, span_of("acme"), true, span_of("incident 7")};
 

@@ -39,7 +39,8 @@
 #define CLAIM_WAIT_IDLE_MS 2000U
 
 static const char usage[] =
-    "usage: writerd-handler --config FILE --key FILE --ledger-fd N|--ledger-socket PATH\n"
+    "usage: writerd-handler --config FILE --key FILE --ledger-fd "
+    "N|--ledger-socket PATH\n"
     "                       [--user NAME] [--exit-idle]\n"
     "       writerd-handler --config FILE --check [--user NAME]\n";
 
@@ -168,8 +169,8 @@ set_up(struct asker *w, int argc, char **argv, struct arena *a, struct err *e)
 	}
 	if (w->contract->allowed_signers != NULL) {
 		w->work.authority.signers = &w->signers;
-		if ((rc = signers_open(w->contract->allowed_signers,
-			 &w->signers, e)) != 0) {
+		if ((rc = signers_open(
+			 w->contract->allowed_signers, &w->signers, e)) != 0) {
 			return rc;
 		}
 	}

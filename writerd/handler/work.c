@@ -12,8 +12,7 @@ static bool
 may_send(struct work *w, const struct checked_job *job, struct arena *a,
     struct answer *out)
 {
-	const char *reason =
-	    ledger_stop_reason(w->link, job->job.job_id, a);
+	const char *reason = ledger_stop_reason(w->link, job->job.job_id, a);
 
 	if (reason == NULL) {
 		return true;
