@@ -57,18 +57,16 @@ run(struct erase *w, const char *sql, int64_t *out, struct err *e)
 }
 
 #define OF_OBJECT "tenant_id = ?1 AND object_id = ?2"
-#define THEIRS \
-	"proposal_id IN (SELECT proposal_id FROM proposals WHERE " OF_OBJECT ")"
+#define THEIRS(table)                                                     \
+	("DELETE FROM " table " WHERE proposal_id IN (SELECT proposal_id" \
+	 " FROM proposals WHERE " OF_OBJECT ")")
 
 /* The documents about the object: they hold its values. */
 static int
 erase_proposals(struct erase *w, struct err *e)
 {
-	static const char *const removals[] = {
-	    "DELETE FROM decisions WHERE " THEIRS,
-	    "DELETE FROM jobs WHERE " THEIRS,
-	    "DELETE FROM receipts WHERE " THEIRS,
-	    "DELETE FROM proposals WHERE " OF_OBJECT};
+	static const char *const removals[] = {THEIRS("decisions"),
+	    THEIRS("jobs"), THEIRS("receipts"), THEIRS("proposals")};
 	int64_t waiting = 0;
 	int64_t ignored = 0;
 	int rc = run(w,
