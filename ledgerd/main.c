@@ -38,6 +38,7 @@
 #include "ledgerd/metrics.h"
 #include "ledgerd/release.h"
 #include "ledgerd/store/events.h"
+#include "ledgerd/store/lock.h"
 #include "ledgerd/verify.h"
 
 static const char usage[] =
@@ -170,6 +171,9 @@ open_ledger(struct ledger *l, const struct options *o, struct err *e)
 		return err_set(e, CS_E_TOO_LARGE, NULL, "store path too long");
 	}
 	rc = sign_key_open_or_create(key_path, &l->key, e);
+	if (rc == 0) {
+		rc = store_lock(o->store, e);
+	}
 	if (rc == 0) {
 		rc = store_open(&l->store, o->store, e);
 	}

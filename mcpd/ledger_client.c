@@ -60,6 +60,7 @@ struct ledger_client {
 	bool gone;    /* the connection is over */
 	bool stalled; /* silent for too long; a late answer ends that */
 	void (*on_mismatch)(void *arg, const struct err *e);
+	void (*on_gone)(void *arg); /* NULL: nobody asks */
 	void *arg;
 };
 
@@ -141,9 +142,22 @@ fail_all(struct ledger_client *c)
 static void
 on_failing(evutil_socket_t fd, short what, void *arg)
 {
+	struct ledger_client *c = arg;
+	void (*tell)(void *) = c->on_gone;
+
 	(void)fd;
 	(void)what;
-	fail_all(arg);
+	fail_all(c);
+	if (c->gone && tell != NULL) {
+		c->on_gone = NULL;
+		tell(c->arg);
+	}
+}
+
+void
+ledger_client_watch(struct ledger_client *client, void (*on_gone)(void *arg))
+{
+	client->on_gone = on_gone;
 }
 
 /* The connection is over; waiters hear of it from the loop. */

@@ -43,6 +43,10 @@ struct ledger_waiter {
 struct ledger_client *ledger_client_new(struct event_base *base, int fd,
     const struct contract *c,
     void (*on_mismatch)(void *arg, const struct err *e), void *arg);
+/* Call `on_gone` once, from the loop and with the same argument, when the
+ * connection is over and every waiter has heard of it. */
+void ledger_client_watch(
+    struct ledger_client *client, void (*on_gone)(void *arg));
 /* Has it greeted us, and does it answer? */
 bool ledger_client_is_ready(const struct ledger_client *client);
 

@@ -24,8 +24,9 @@
  * stderr, one line per event. Fatal at start: wrong options (exit 100); a bad
  * contract, URL or SQLite file, another contract at ledgerd (exit 111). Not
  * fatal: a database that cannot be reached and a ledger that is gone; calls
- * answer TEMPORARILY_UNAVAILABLE then. End of stdin, SIGTERM and SIGINT finish
- * the calls in flight; the exit code is 0.
+ * answer TEMPORARILY_UNAVAILABLE then. With --ledger-socket the end of ledgerd
+ * is the end of mcpd (111): a service manager starts it again. End of stdin,
+ * SIGTERM and SIGINT finish the calls in flight; the exit code is 0.
  */
 #include <event2/event.h>
 #include <signal.h>
@@ -59,7 +60,6 @@ struct daemon {
 	struct front front;
 	struct event *signals[SIGNALS];
 	struct event *liveness;
-	struct event *ledger_end; /* with --ledger-socket */
 	int exit_code;
 };
 
@@ -178,13 +178,6 @@ confine(struct daemon *d, struct err *e)
 	}
 	rc = startup_confine(&d->startup, &c, e);
 	free(paths);
-
-	/* Said in the log, too: who reads only that must not think that it
-	 * is whole. */
-	if (rc == 0 && d->startup.degraded.len > 0) {
-		log_event(LOG_LEVEL_WARN, "reduced_isolation", "missing=\"%s\"",
-		    buf_text(&d->startup.degraded));
-	}
 	return rc;
 }
 
@@ -237,8 +230,7 @@ start(struct daemon *d, int argc, char **argv, struct err *e)
 	    !d->options.list_tools) {
 		rc = err_set(e, CS_E_INVALID, "USAGE",
 		    "--ledger-fd or --ledger-socket is needed: mcpd is started "
-		    "by "
-		    "countersign-run or a service manager");
+		    "by countersign-run or a service manager");
 	}
 	if (rc == 0) {
 		rc = load_contract(d, e);
@@ -277,18 +269,6 @@ stop_loop(void *arg)
 
 /* A contract that ledgerd does not share: nothing could be recorded, and a
  * restart is needed anyway, so say it loudly. */
-static void
-on_ledger_end(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *d = arg;
-
-	(void)fd;
-	(void)what;
-	log_event(LOG_LEVEL_ERR, "ledger_gone", "next=\"started again\"");
-	d->exit_code = CS_EXIT_ENVIRONMENT;
-	stop_loop(d);
-}
-
 static void
 on_mismatch(void *arg, const struct err *e)
 {
@@ -352,6 +332,18 @@ on_liveness(evutil_socket_t fd, short what, void *arg)
 	drain(d);
 }
 
+/* Behind the sandbox there is no way to connect again: the service manager
+ * starts us anew. Callers that wait were told by now. */
+static void
+on_ledger_gone(void *arg)
+{
+	struct daemon *d = arg;
+
+	log_event(LOG_LEVEL_NOTICE, "draining", "next=\"to be started again\"");
+	d->exit_code = CS_EXIT_ENVIRONMENT;
+	drain(d);
+}
+
 /* After the first turn of the loop: a connection attempt must not delay the
  * answer to a first tools/list. */
 static void
@@ -379,16 +371,12 @@ serve(struct daemon *d, struct err *e)
 		d->liveness = event_new(d->base, fd, EV_READ, on_liveness, d);
 		event_add(d->liveness, NULL);
 	}
-	/* Whoever connected us once cannot do it again behind the sandbox; the
-	 * service manager starts us anew. */
-	if (d->startup.ledger_socket != NULL) {
-		d->ledger_end = event_new(
-		    d->base, d->startup.ledger_fd, EV_CLOSED, on_ledger_end, d);
-		event_add(d->ledger_end, NULL);
-	}
 	/* Before stdin is read: the first call finds a HELLO on its way. */
 	d->server.ledger = ledger_client_new(
 	    d->base, d->startup.ledger_fd, d->contract, on_mismatch, d);
+	if (d->startup.ledger_socket != NULL) {
+		ledger_client_watch(d->server.ledger, on_ledger_gone);
+	}
 	front_start(&d->front, d->base, &d->server, stop_loop, d);
 	event_base_once(d->base, -1, EV_TIMEOUT, on_running, d, &soon);
 	if (startup_ready(&d->startup, e) != 0) {

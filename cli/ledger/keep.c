@@ -195,19 +195,31 @@ others_stay(const struct args *a, struct err *e)
 	return others;
 }
 
-/* The ledgerd that served the question leaves when nobody asks any more. */
+/* A file that is not there is locked by nobody. */
+static bool
+is_locked(const char *store, const char *suffix)
+{
+	char path[PATH_MAX + 32];
+	int fd;
+	bool locked;
+
+	(void)snprintf(path, sizeof(path), "%s%s", store, suffix);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+	fd_close(&fd);
+	return locked;
+}
+
+/* The ledgerd that served the question leaves when nobody asks any more. One
+ * that a service manager started has the second lock only. */
 static int
 wait_until_free(const char *store, struct err *e)
 {
-	char path[PATH_MAX + 32];
 	int64_t until = clock_mono_ms() + LEAVE_MS;
 
-	(void)snprintf(path, sizeof(path), "%s.run/lock", store);
 	while (clock_mono_ms() < until) {
-		int fd = open(path, O_RDWR | O_CLOEXEC);
-		bool is_free = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
-		fd_close(&fd);
-		if (is_free) {
+		if (!is_locked(store, ".run/lock") &&
+		    !is_locked(store, ".key")) {
 			return 0;
 		}
 		(void)poll(NULL, 0, 100);

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +13,8 @@
 #include "common/base/span.h"
 #include "common/crypto/secret.h"
 #include "common/proc/bootstrap.h"
+
+#define CREDENTIAL_PREFIX "cs_"
 
 /* A name comes from the contract: it must not lead out of the folder. */
 static bool
@@ -22,6 +26,20 @@ is_file_name(const char *name)
 
 	return name[0] != '\0' && name[0] != '.' &&
 	       name[strspn(name, allowed)] == '\0';
+}
+
+/* What LoadCredential=cs:FOLDER makes of FOLDER/<name>. */
+static int
+open_prefixed(int dir, const char *name)
+{
+	char path[NAME_MAX + 1];
+
+	if (snprintf(path, sizeof(path), CREDENTIAL_PREFIX "%s", name) >=
+	    (int)sizeof(path)) {
+		errno = ENOENT;
+		return -1;
+	}
+	return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 int
@@ -38,6 +56,9 @@ credential_from_folder(
 	}
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	int rc = 0;
+	if (fd < 0 && errno == ENOENT) {
+		fd = open_prefixed(dir, name);
+	}
 	if (fd >= 0) {
 		rc = secret_read(fd, out, e);
 	} else if (errno != ENOENT) {

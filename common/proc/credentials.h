@@ -18,8 +18,9 @@ struct credential {
 };
 
 /*
- * Read <folder>/<name> into *out. A file that is not there leaves NULL and is
- * no error. Names with anything but [A-Za-z0-9_.-] are refused.
+ * Read <folder>/<name>, else <folder>/cs_<name>, into *out. A file that is not
+ * there leaves NULL and is no error. Names with anything but [A-Za-z0-9_.-] are
+ * refused.
  */
 int credential_from_folder(
     const char *folder, const char *name, struct secret **out, struct err *e);

@@ -360,6 +360,12 @@ startup_confine(struct startup *s, const struct confine *c, struct err *e)
 		rc = sandbox_seccomp(s->role, c, &local);
 		rc = judge(s, rc, &local);
 	}
+	/* Said in the log, too: who reads only that must not think that it
+	 * is whole. */
+	if (rc == 0 && s->degraded.len > 0) {
+		log_event(LOG_LEVEL_WARN, "reduced_isolation", "missing=\"%s\"",
+		    buf_text(&s->degraded));
+	}
 	if (rc != 0 && e != NULL) {
 		*e = local;
 	}

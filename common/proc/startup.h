@@ -82,7 +82,8 @@ int startup_credentials(
 /*
  * Steps 10-12: limits, Landlock, seccomp, and the environment copy is wiped.
  * No thread may exist. A sandbox that this kernel cannot give is an error
- * unless --accept-reduced-isolation; what is missing is in s->degraded.
+ * unless --accept-reduced-isolation; what is missing is in s->degraded and
+ * logged.
  */
 int startup_confine(struct startup *s, const struct confine *c, struct err *e);
 

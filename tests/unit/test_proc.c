@@ -299,6 +299,14 @@ test_credentials_from_folder(void **state)
 	assert_true(secret_equal(list[0].value, span_of("mysql://x")));
 	assert_null(list[1].value);
 	credentials_clear(list, 2);
+	/* As a service manager names the files of a whole folder; a file of
+	 * just that name comes first. */
+	write_file("cs_TOKEN", "t0ken");
+	write_file("cs_READ_URL", "not this");
+	assert_int_equal(credentials_from_folder(scratch, list, 2, NULL), 0);
+	assert_true(secret_equal(list[0].value, span_of("mysql://x")));
+	assert_true(secret_equal(list[1].value, span_of("t0ken")));
+	credentials_clear(list, 2);
 	assert_int_equal(
 	    credential_from_folder(scratch, "../etc/passwd", &none, NULL),
 	    CS_E_INVALID);
@@ -964,6 +972,32 @@ test_missing_sandbox_is_refused(void **state)
 	assert_int_equal(confine_without(SYS_seccomp, true), 0);
 }
 
+/* Under systemd nothing is left to give up, and capset is refused. */
+static int
+give_up_capabilities(bool has_them)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (!has_them && privdrop_caps(0, NULL) != 0) {
+			_exit(SETUP_FAILS);
+		}
+		hide_syscall(SYS_capset);
+		_exit(privdrop_caps(0, NULL) == 0 ? 0 : 1);
+	}
+	return wait_code(pid);
+}
+
+static void
+test_capabilities_that_are_gone_need_no_call(void **state)
+{
+	(void)state;
+	assert_int_equal(give_up_capabilities(false), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(give_up_capabilities(true), 1);
+	}
+}
+
 static int
 set_up(void **state)
 {
@@ -981,7 +1015,8 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const names[] = {"file", "new", "READ_URL"};
+	static const char *const names[] = {
+	    "file", "new", "READ_URL", "cs_READ_URL", "cs_TOKEN"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -1001,6 +1036,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(test_bootstrap_packets),
 	    cmocka_unit_test(test_credentials_over_channel),
 	    cmocka_unit_test(test_credentials_from_folder),
+	    cmocka_unit_test(test_capabilities_that_are_gone_need_no_call),
 	    cmocka_unit_test(test_common_options),
 	    cmocka_unit_test(test_strays_are_closed),
 	    cmocka_unit_test(test_privileges_are_dropped),
