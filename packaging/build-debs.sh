@@ -52,14 +52,14 @@ fi
 mv "$out/all" "$out/countersign"
 
 # What is no build product: units, users, folders, completions, the example.
-into() { mkdir -p "$out/$1/$2" && shift && target=$1 && shift && cp "$@" "$out/$package/$target/"; }
+into() { mkdir -p "$out/$1/$2" && shift && target=$1 && shift && cp -r "$@" "$out/$package/$target/"; }
 package=countersign
-into countersign usr/lib/systemd/system packaging/systemd/countersign-ledgerd* packaging/systemd/countersign-mcpd* \
-	packaging/systemd/countersign-writerd@.service packaging/systemd/countersign-jwks.service
+into countersign usr/lib/systemd/system packaging/systemd/countersign*
+units=usr/lib/systemd/system
 into countersign usr/lib/sysusers.d packaging/sysusers.d/countersign.conf
 into countersign usr/lib/tmpfiles.d packaging/tmpfiles.d/countersign.conf
 into countersign etc/countersign packaging/debian/countersign.json.example packaging/debian/mcpd.env packaging/debian/context.env
-mkdir -p "$out/countersign/etc/countersign/credentials"
+mkdir -p "$out/countersign/etc/countersign/credentials/mcpd" "$out/countersign/etc/countersign/credentials/writerd"
 for shell in bash zsh fish; do
 	"$out/build/bin/countersign" completion $shell >"$out/completion.$shell"
 done
@@ -67,13 +67,16 @@ install -D -m 0644 "$out/completion.bash" "$out/countersign/usr/share/bash-compl
 install -D -m 0644 "$out/completion.zsh" "$out/countersign/usr/share/zsh/vendor-completions/_countersign"
 install -D -m 0644 "$out/completion.fish" "$out/countersign/usr/share/fish/vendor_completions.d/countersign.fish"
 package=countersign-handler
-into countersign-handler usr/lib/systemd/system packaging/systemd/countersign-handler.service
+mkdir -p "$out/countersign-handler/$units" "$out/countersign-handler/etc/countersign/credentials/handler"
+mv "$out/countersign/$units/countersign-handler.service" "$out/countersign/$units/countersign-ledgerd-handler.socket" \
+	"$out/countersign-handler/$units/"
+into countersign-handler usr/lib/tmpfiles.d packaging/tmpfiles.d/countersign-handler.conf
 into countersign-handler usr/lib/sysusers.d packaging/sysusers.d/countersign-handler.conf
 
 # The daemons may be run and not read (docs/modes.md).
 chmod 0711 "$out"/countersign/usr/libexec/countersign/mcpd "$out"/countersign/usr/libexec/countersign/ledgerd \
 	"$out"/countersign/usr/libexec/countersign/writerd "$out"/countersign-handler/usr/libexec/countersign/writerd-handler
-chmod 0700 "$out/countersign/etc/countersign/credentials"
+chmod -R u=rwX,go= "$out/countersign/etc/countersign/credentials" "$out/countersign-handler/etc/countersign/credentials"
 
 for package in countersign countersign-handler libcountersign-handler-dev; do
 	root=$out/$package
