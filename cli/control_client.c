@@ -1,6 +1,7 @@
 #include "cli/control_client.h"
 #include "cli/shell.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -18,9 +19,6 @@
 #include "common/base/str.h"
 #include "common/contract/contract.h"
 
-/* Where the units of packaging/systemd listen: SERVICE_STORE.run/control.sock.
- */
-#define SERVICE_STORE "/run/countersign/ledger"
 #define DEFAULT_STORE ".countersign/local.db"
 #define LEGACY_STORE  ".synapsor/local.db"
 /* Longer than the longest wait that ledgerd grants an APPLY. */
@@ -57,8 +55,8 @@ choose_store(struct control *c, const struct args *a)
 	 */
 	if (access(DEFAULT_STORE, F_OK) != 0 &&
 	    access(LEGACY_STORE, F_OK) != 0 &&
-	    access(SERVICE_STORE ".run", F_OK) == 0) {
-		return SERVICE_STORE;
+	    access(CONTROL_SERVICE_STORE ".run/control.sock", F_OK) == 0) {
+		return CONTROL_SERVICE_STORE;
 	}
 	/* A folder of 0.1.1 goes on being used until there is one of ours. */
 	return access(DEFAULT_STORE, F_OK) != 0 &&
@@ -89,13 +87,15 @@ control_locate(struct control *c, const struct args *a, struct err *e)
 	return 0;
 }
 
-/* Connect by way of the folder's descriptor: a path of any length works. */
+/* Connect by way of the folder's descriptor: a path of any length works. -1
+ * with errno. */
 static int
 connect_once(const struct control *c)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const char *run = arena_printf(c->arena, "%s.run", c->store);
 	int folder = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int saved = errno;
 	int fd = -1;
 
 	if (folder >= 0) {
@@ -105,9 +105,11 @@ connect_once(const struct control *c)
 	}
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address,
 			   sizeof(address)) != 0) {
+		saved = errno;
 		fd_close(&fd);
 	}
 	fd_close(&folder);
+	errno = saved;
 	return fd;
 }
 
@@ -415,6 +417,28 @@ missing_store(const struct control *c, struct err *e)
 	    c->store);
 }
 
+bool
+control_is_service(const char *store)
+{
+	return strcmp(store, CONTROL_SERVICE_STORE) == 0;
+}
+
+/* Nothing that this command could start in its place. */
+static int
+missing_service(struct err *e)
+{
+	if (errno == EACCES) {
+		return err_set(e, CS_E_DENIED, "LEDGER_NOT_STARTED",
+		    "this account may not connect to the ledger's service: "
+		    "reviewers are in the group cs-reviewers (log in again "
+		    "after it was joined). Source database changed: no");
+	}
+	return err_set(e, CS_E_UNAVAILABLE, "LEDGER_NOT_STARTED",
+	    "the ledger's service cannot be reached at %s.run/control.sock: "
+	    "systemctl status countersign.target. Source database changed: no",
+	    CONTROL_SERVICE_STORE);
+}
+
 /* Connect to the ledgerd that runs, or start one, and say HELLO. */
 static int
 attach(struct control *c, struct err *e)
@@ -422,6 +446,9 @@ attach(struct control *c, struct err *e)
 	int rc = 0;
 
 	c->fd = connect_once(c);
+	if (c->fd < 0 && control_is_service(c->store)) {
+		return missing_service(e);
+	}
 	if (c->fd < 0) {
 		/* Only now: a running ledgerd may own a folder that we
 		 * cannot look into. */
@@ -492,7 +519,7 @@ control_ask_writer(struct control *c, uint16_t type, const void *message,
 	    : strcmp(err_reason(e), "NO_HANDLER") == 0 ? "writerd-handler"
 						       : NULL;
 
-	if (missing != NULL) {
+	if (missing != NULL && !control_is_service(c->store)) {
 		rc = control_start(c, missing, e);
 		if (rc == 0) {
 			rc = control_request(c, type, message, out, e);

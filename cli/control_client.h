@@ -12,6 +12,12 @@
 struct arena;
 struct err;
 
+/* Where the units of packaging/systemd listen: a store of this name has no file
+ * that we could see, but CONTROL_SERVICE_STORE.run/control.sock. */
+#define CONTROL_SERVICE_STORE  "/run/countersign/ledger"
+#define CONTROL_SERVICE_LEDGER "/var/lib/countersign/ledger/ledger.db"
+bool control_is_service(const char *store);
+
 /* One connection, for one command. Answers and paths live in its arena. */
 struct control {
 	int fd;

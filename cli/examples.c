@@ -40,6 +40,7 @@ static const struct {
 	"    (tools are then named like billing__inspect_invoice)\n"},
     {"mcp serve-http", "  countersign mcp serve-http --port 8765\n"},
     {"mcp connect", "  countersign mcp connect --socket ./mcp.sock\n"},
+    {"stdio", "  countersign stdio\n"},
     {"mcp smoke", "  countersign mcp smoke --config countersign.json\n"},
     {"up", "  countersign up\n  countersign up --serve --dry-run\n"
 	   "  countersign up --serve --port 8766\n"},

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/check/doctor.h"
+#include "cli/control_client.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/fdio.h"
@@ -21,6 +22,8 @@
 #define LANDLOCK_WANTED  4  /* TCP ports */
 #define STATUS_MAX       8192
 #define WORDS_SIZE       4096
+/* In every ExecStart of packaging/systemd. */
+#define SERVICE_CONTRACT "/etc/countersign/countersign.json"
 
 static const char *const daemons[] = {
     "ledgerd", "mcpd", "writerd", "writerd-handler", "countersign-jwks"};
@@ -152,18 +155,39 @@ check_process(struct doctor *d, const char *pid, const char *program)
 	buf_clear(&status);
 }
 
-/* Does the command line, words separated by NUL, name our store? */
+/* Is that in the command line, whose words are separated by NUL? */
 static bool
-names_store(const struct buf *words, const char *store)
+has_word(const struct buf *words, const char *word)
 {
-	size_t len = strlen(store);
+	size_t len = strlen(word);
 
 	for (size_t i = 0; i + len <= words->len; i++) {
-		if (memcmp(words->data + i, store, len) == 0) {
+		if (memcmp(words->data + i, word, len) == 0) {
 			return true;
 		}
 	}
 	return false;
+}
+
+/* What the command line of a process of this ledger names. */
+static const char *
+mark_of(const char *store)
+{
+	return control_is_service(store) ? SERVICE_CONTRACT : store;
+}
+
+/* Waived at the start, so nobody may take it for granted later. */
+static void
+check_waiver(struct doctor *d, const char *pid, const char *program,
+    const struct buf *words)
+{
+	if (has_word(words, "--accept-reduced-isolation")) {
+		doctor_add(d, LEVEL_WARN,
+		    arena_printf(d->arena, "isolation:%s:%s", program, pid),
+		    "started with --accept-reduced-isolation; what is missing "
+		    "is in its log (reduced_isolation) and in the record "
+		    "(isolation_reduced).");
+	}
 }
 
 static void
@@ -174,13 +198,14 @@ look_at_process(struct doctor *d, const char *pid)
 
 	if (read_proc(pid, "comm", &comm) == 0 &&
 	    read_proc(pid, "cmdline", &words) == 0 &&
-	    (words.len == 0 || names_store(&words, d->store))) {
+	    (words.len == 0 || has_word(&words, mark_of(d->store)))) {
 		for (size_t i = 0; i < DAEMONS; i++) {
 			/* The kernel keeps fifteen bytes of a name. */
 			size_t len = strnlen(daemons[i], 15);
 			if (words.len > 0 && comm.len == len + 1 &&
 			    memcmp(comm.data, daemons[i], len) == 0) {
 				check_process(d, pid, daemons[i]);
+				check_waiver(d, pid, daemons[i], &words);
 			}
 		}
 	}

@@ -211,15 +211,19 @@ is_locked(const char *store, const char *suffix)
 }
 
 /* The ledgerd that served the question leaves when nobody asks any more. One
- * that a service manager started has the second lock only. */
+ * that a service manager started has the second lock only, and stays. */
 static int
 wait_until_free(const char *store, struct err *e)
 {
-	int64_t until = clock_mono_ms() + LEAVE_MS;
+	int64_t begin = clock_mono_ms();
+	int64_t limit_ms = LEAVE_MS;
 
-	while (clock_mono_ms() < until) {
-		if (!is_locked(store, ".run/lock") &&
-		    !is_locked(store, ".key")) {
+	while (clock_mono_ms() < begin + limit_ms) {
+		if (is_locked(store, ".run/lock")) {
+			limit_ms = LEAVE_MS;
+		} else if (is_locked(store, ".key")) {
+			limit_ms = PARTING_MS;
+		} else {
 			return 0;
 		}
 		(void)poll(NULL, 0, 100);
@@ -395,7 +399,7 @@ print_backup(struct view *v, const char *store, const char *output)
 	    view_text(v, 0, "events", "?"),
 	    output != NULL ? output : view_text(v, 0, "path", "?"),
 	    view_text(v, 0, "bytes", "?"), view_text(v, 0, "sha256", "?"),
-	    store);
+	    control_is_service(store) ? CONTROL_SERVICE_LEDGER : store);
 }
 
 int

@@ -76,10 +76,13 @@ become_child(const struct command *c, pid_t supervisor)
 		}
 		(void)setsid();
 	}
-	/* ledgerd talks over inherited Unix sockets only. */
-	if (c->loses_network) {
-		/* Needs root; without it seccomp and Landlock stand alone. */
-		(void)unshare(CLONE_NEWNET);
+	/* ledgerd talks over inherited Unix sockets only. Needs root, and in a
+	 * container more than that; without it seccomp and Landlock stand
+	 * alone. */
+	if (c->loses_network && unshare(CLONE_NEWNET) != 0 && geteuid() == 0) {
+		log_event(LOG_LEVEL_WARN, "isolation_reduced",
+		    "process=ledgerd missing=\"a network namespace of its "
+		    "own\"");
 	}
 	for (size_t i = 0; i < c->fd_count; i++) {
 		if (fd_set_cloexec(c->fds[i], false) != 0) {

@@ -19,28 +19,38 @@
 #define BACKLOG      64
 #define KEY_FILE_MAX 4096
 
-/* mkdir -p; the last folder is the store's own and gets `mode`. */
+/* 1: made, with that mode whatever the umask; 0: was there and stays as it is.
+ */
+static int
+make_folder(const char *path, mode_t mode, struct err *e)
+{
+	if (mkdir(path, 0700) != 0) {
+		return errno == EEXIST ? 0
+				       : err_sys(e, "cannot create %s", path);
+	}
+	return chmod(path, mode) == 0
+		   ? 1
+		   : err_sys(e, "cannot set the mode of %s", path);
+}
+
+/* mkdir -p. Folders on the way let nobody look either; with users of their own
+ * the daemons have to get through. */
 static int
 make_folders(char *path, mode_t mode, bool *made_out, struct err *e)
 {
-	/* Folders on the way are made private as well; those that are there
-	 * stay as they are. */
-	for (char *slash = strchr(path + 1, '/'); slash != NULL;
+	int rc = 0;
+
+	for (char *slash = strchr(path + 1, '/'); slash != NULL && rc >= 0;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		int rc = mkdir(path, mode);
-		int saved = errno;
+		rc = make_folder(path, mode, e);
 		*slash = '/';
-		if (rc != 0 && saved != EEXIST) {
-			errno = saved;
-			return err_sys(e, "cannot create a folder of %s", path);
-		}
 	}
-	*made_out = mkdir(path, mode) == 0;
-	if (!*made_out && errno != EEXIST) {
-		return err_sys(e, "cannot create %s", path);
+	if (rc >= 0) {
+		rc = make_folder(path, mode, e);
+		*made_out = rc == 1;
 	}
-	return 0;
+	return rc < 0 ? rc : 0;
 }
 
 /* With separate users the store belongs to ledgerd, and only to it. */
@@ -50,8 +60,7 @@ give_to_ledgerd(
 {
 	struct stat st;
 
-	if (made && (chown(folder, ids->ledgerd_uid, ids->ledgerd_gid) != 0 ||
-			chmod(folder, 0711) != 0)) {
+	if (made && chown(folder, ids->ledgerd_uid, ids->ledgerd_gid) != 0) {
 		return err_sys(e, "cannot give %s to cs-ledgerd", folder);
 	}
 	if (stat(folder, &st) != 0) {
@@ -74,7 +83,8 @@ prepare_parent(const char *store, const struct identities *ids, struct err *e)
 	char *copy = xstrdup(store);
 	char *folder = xstrdup(dirname(copy)); // NOLINT(concurrency-*)
 	bool made = false;
-	int rc = make_folders(folder, 0700, &made, e);
+	int rc =
+	    make_folders(folder, ids->are_separate ? 0711 : 0700, &made, e);
 
 	if (rc == 0 && ids->are_separate) {
 		rc = give_to_ledgerd(folder, made, ids, e);

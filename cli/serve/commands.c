@@ -41,8 +41,9 @@ static const struct args_spec serve_spec[] = {ARG_STORE, ARG_CONFIG,
     ARG_HELP, ARG_END};
 
 static const struct args_spec connect_spec[] = {
-    {"socket", ARGS_VALUE, "path of the socket that mcpd serves"}, ARG_HELP,
-    ARG_END};
+    {"socket", ARGS_VALUE,
+	"path of the socket that mcpd serves (/run/countersign/mcp.sock)"},
+    ARG_HELP, ARG_END};
 
 static const struct args_spec up_spec[] = {ARG_STORE, ARG_CONFIG, ARG_JSON,
     {"transport", ARGS_VALUE, "stdio or streamable-http"},
@@ -77,5 +78,7 @@ const struct command serve_commands[] = {
 	cmd_mcp_serve_bridge},
     {"mcp", "connect", "", "Pipe an MCP client to a Unix socket", connect_spec,
 	cmd_mcp_connect},
+    {"stdio", NULL, "", "The same, for the service of this machine",
+	connect_spec, cmd_mcp_connect},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };

@@ -13,6 +13,8 @@
 #include "common/base/fdio.h"
 
 #define CHUNK 65536
+/* Of packaging/systemd/countersign-mcpd.socket. */
+#define SERVICE_SOCKET "/run/countersign/mcp.sock"
 
 /* Bytes one way: from `from` to `to`, which is shut down at the end. */
 struct direction {
@@ -121,10 +123,7 @@ cmd_mcp_connect(const struct args *a, struct err *e)
 	int fd = -1;
 	int rc = 0;
 
-	if (path == NULL) {
-		return err_set(e, CS_E_INVALID, "USAGE", "--socket is needed");
-	}
-	rc = connect_to(path, &fd, e);
+	rc = connect_to(path != NULL ? path : SERVICE_SOCKET, &fd, e);
 	if (rc == 0) {
 		struct direction up = {STDIN_FILENO, fd, true, BUF_INIT};
 		struct direction down = {fd, STDOUT_FILENO, true, BUF_INIT};

@@ -100,40 +100,29 @@ privdrop_to_user(const char *name, struct err *e)
 	return check_dropped(uid, gid, e);
 }
 
-/* A service manager that took them away may refuse the call that would. */
-static bool
-has_only(uint64_t keep)
-{
-	struct __user_cap_header_struct head = {
-	    .version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {{0}};
-	bool more = syscall(SYS_capget, &head, data) != 0;
-
-	for (int i = 0; i < 2; i++) {
-		uint32_t allowed = (uint32_t)(keep >> (32 * i));
-		more = more || (data[i].permitted & ~allowed) != 0 ||
-		       data[i].inheritable != 0;
-	}
-	return !more;
-}
-
 int
 privdrop_caps(uint64_t keep, struct err *e)
 {
 	struct __user_cap_header_struct head = {
 	    .version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {{0}};
+	bool differs = false;
 
 	drop_bounding_set(keep);
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (has_only(keep)) {
-		return 0;
+	if (syscall(SYS_capget, &head, data) != 0) {
+		return err_sys(e, "cannot look at the capabilities");
 	}
 	for (int i = 0; i < 2; i++) {
-		data[i].permitted = (uint32_t)(keep >> (32 * i));
-		data[i].effective = data[i].permitted;
+		uint32_t kept =
+		    data[i].permitted & (uint32_t)(keep >> (32 * i));
+
+		differs = differs || data[i].permitted != kept ||
+			  data[i].effective != kept || data[i].inheritable != 0;
+		data[i] = (struct __user_cap_data_struct){kept, kept, 0};
 	}
-	if (syscall(SYS_capset, &head, data) != 0) {
+	/* A service manager that took them away may refuse the call, too. */
+	if (differs && syscall(SYS_capset, &head, data) != 0) {
 		return err_sys(e, "cannot drop capabilities");
 	}
 	return 0;

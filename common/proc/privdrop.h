@@ -22,9 +22,9 @@ int proc_make_undumpable(struct err *e);
 int privdrop_to_user(const char *name, struct err *e);
 
 /*
- * Keep only the capabilities in `keep` (bit n = capability n), nothing
- * inheritable or ambient, and lock the securebits so that uid 0 gives none
- * back. With keep 0 it also works for an ordinary user.
+ * Keep of the capabilities that are there only those in `keep` (bit n =
+ * capability n), nothing inheritable or ambient, and lock the securebits so
+ * that uid 0 gives none back. With keep 0 it also works for an ordinary user.
  */
 int privdrop_caps(uint64_t keep, struct err *e);
 

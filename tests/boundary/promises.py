@@ -97,7 +97,9 @@ NOTES = """1. By dumpability and seccomp only; there is no second layer.
    role with SELECT on the listed tables only.
 5. The units deny all addresses; allow the database's.
 6. By port, and only with Landlock ABI 4 (Linux 6.7). Any host on an allowed
-   port can be reached, and UDP is not limited. ledgerd has no network in E1.
+   port can be reached, and UDP is not limited. In E1 ledgerd has
+   no network where `CAP_SYS_ADMIN` is there to take it away; in a container it is
+   not, which is logged (`isolation_reduced`).
 7. Only where reviewers sign their decisions and writerd has their keys
    ([reviewing.md](reviewing.md)).
 8. It is the credential. Limit the write role in the database: UPDATE on the

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from workspace import BIN, Workspace, contract  # noqa: E402
+from workspace import BIN, REDUCED, Workspace, contract  # noqa: E402
 
 COUNTERSIGN = os.path.join(BIN, "countersign")
 CHECKS = ["semantic tools present", "execute_sql absent", "approval tools absent", "commit tools absent",
@@ -185,6 +185,8 @@ class Doctor(Case):
             self.assertEqual(checks[name]["level"], "pass", name)
         confined = [c for n, c in checks.items() if n.startswith("sandbox:ledgerd:")]
         self.assertIn("seccomp in force, no_new_privs in force", confined[0]["message"])
+        waived = [c["level"] for n, c in checks.items() if n.startswith("isolation:ledgerd:")]
+        self.assertEqual(waived, ["warn"] if REDUCED else [])
 
     def test_missing_variable_broken_contract_and_open_files_fail(self):
         checks = self.checks(code=1, env={"SHOP_READ_URL": ""})
