@@ -83,7 +83,10 @@ for package in countersign countersign-handler libcountersign-handler-dev; do
 	docs=$root/usr/share/doc/$package
 	mkdir -p "$root/DEBIAN" "$docs"
 	python3 packaging/sbom.py "$package" "$version" "$root" "$docs"
-	size=$(du -sk --exclude=DEBIAN "$root" | cut -f1)
+	gzip -9nc packaging/debian/changelog >"$docs/changelog.gz"
+	# Of the files and not of the disk that they happen to be on.
+	size=$(find "$root" -path "$root/DEBIAN" -prune -o -printf '%y %s\n' |
+		awk '{ n += $1 == "f" ? int(($2 + 1023) / 1024) : 1 } END { print n }')
 	sed -e "s/@VERSION@/$version/g; s/@ARCH@/$arch/; s/@SIZE@/$size/; s/@DEPENDS@/$(cat "$out/$package.depends" 2>/dev/null || python3 packaging/sbom.py --depends "$root")/" \
 		"packaging/debian/$package.control" >"$root/DEBIAN/control"
 	for script in postinst prerm postrm; do
@@ -91,12 +94,16 @@ for package in countersign countersign-handler libcountersign-handler-dev; do
 			install -m 0755 "packaging/debian/$package.$script" "$root/DEBIAN/$script"
 		fi
 	done
-	if [ -d "$root/etc" ]; then
+	if [ -n "$(find "$root/etc" -type f 2>/dev/null)" ]; then
 		(cd "$root" && find etc -type f | LC_ALL=C sort | sed 's|^|/|') >"$root/DEBIAN/conffiles"
+	fi
+	if [ -n "$(find "$root/$lib" -name '*.so.1' 2>/dev/null)" ]; then
+		echo "activate-noawait ldconfig" >"$root/DEBIAN/triggers"
+		echo "libcountersign-handler 1 countersign-handler (>= $version)" >"$root/DEBIAN/shlibs"
 	fi
 	(cd "$root" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
 	find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-	dpkg-deb --root-owner-group -Zxz --build "$root" "$out/${package}_${version}_$arch.deb" >/dev/null
+	dpkg-deb --root-owner-group -Zxz --threads-max=1 --build "$root" "$out/${package}_${version}_$arch.deb" >/dev/null
 done
 rm -rf "$out/build" "$out"/completion.* "$out"/countersign "$out"/countersign-handler "$out"/libcountersign-handler-dev
 ls "$out"

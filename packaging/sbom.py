@@ -83,8 +83,8 @@ def write(package, version, root, docs):
             package, version, hashlib.sha256("".join(f["checksums"][0]["checksumValue"] for f in files).encode()).hexdigest()),
         "creationInfo": {"created": created, "creators": ["Tool: countersign-sbom"]},
         "packages": [{"name": package, "SPDXID": "SPDXRef-Package", "versionInfo": version,
-                      "downloadLocation": "NOASSERTION", "filesAnalyzed": False, "licenseConcluded": "NOASSERTION",
-                      "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION"}] +
+                      "downloadLocation": "NOASSERTION", "filesAnalyzed": False, "licenseConcluded": "Apache-2.0",
+                      "licenseDeclared": "Apache-2.0", "copyrightText": "NOASSERTION"}] +
                     [{"name": name, "SPDXID": "SPDXRef-Debian-" + "".join(c if c.isalnum() or c in ".-" else "-" for c in name),
                       "versionInfo": v, "downloadLocation": "NOASSERTION", "filesAnalyzed": False,
                       "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
@@ -99,7 +99,7 @@ def write(package, version, root, docs):
     with open(os.path.join(docs, package + ".spdx.json"), "w") as file:
         json.dump(document, file, indent=1)
         file.write("\n")
-    shutil.copy(os.path.join(SOURCE, "LICENSE"), os.path.join(docs, "copyright"))
+    shutil.copy(os.path.join(SOURCE, "packaging/debian/copyright"), os.path.join(docs, "copyright"))
     licenses = os.path.join(docs, "licenses")
     os.makedirs(licenses, exist_ok=True)
     for name, _ in linked:

@@ -4,15 +4,24 @@ of the container recipe, its four daemons under four users, and the loop through
 it. Ends 0 and prints `container done` if everything held."""
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 from installed_loop import ETC, SOURCE, as_user, prepare  # noqa: E402
 
 STORE = ("--store", "/var/lib/countersign/ledger/ledger.db", "--config", ETC + "/countersign.json")
 USERS = {"ledgerd": "cs-ledgerd", "writerd": "cs-writerd", "writerd-handler": "cs-handler", "mcpd": "cs-mcpd"}
+
+
+def capabilities():
+    """Those of the recipe and no others."""
+    with open(os.path.join(HERE, "Containerfile")) as file:
+        granted = re.search(r"--cap-drop=all --cap-add=(\S+)", file.read()).group(1)
+    return ["setpriv", "--inh-caps=-all", "--bounding-set=-all," + ",".join("+" + name for name in granted.split(","))]
 
 
 def processes():
@@ -48,8 +57,8 @@ def main():
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SYNAPSOR_TENANT_ID": "acme", "SYNAPSOR_PRINCIPAL": "support_agent",
            "ROLES": "ledgerd,writerd,writerd-handler,mcpd"}
     with open("/tmp/container.log", "w") as log:
-        process = subprocess.Popen([os.path.join(os.path.dirname(os.path.abspath(__file__)), "entrypoint")], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                                   text=True)
+        process = subprocess.Popen([*capabilities(), os.path.join(HERE, "entrypoint")], env=env, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=log, text=True)
 
     def ask(method, params, identifier):
         process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": identifier, "method": method, "params": params}) + "\n")
@@ -71,7 +80,11 @@ def main():
     applied = as_user("ada", "countersign", "apply", proposal, "--json", *STORE)
     assert applied.returncode == 0 and json.loads(applied.stdout)["status"] == "applied", applied.stdout + applied.stderr
     process.stdin.close()
-    assert process.wait(30) == 0, open("/tmp/container.log").read()
+    with open("/tmp/container.log") as file:
+        assert process.wait(30) == 0, file.read()
+        # What these capabilities cannot do is said, and nothing else is missing.
+        reduced = [line for line in file if "isolation" in line]
+        assert len(reduced) == 1 and "network namespace" in reduced[0], reduced
     print("container done")
 
 

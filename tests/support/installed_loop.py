@@ -113,7 +113,7 @@ def as_user(name, *words, **options):
 def ask(user, *messages):
     """An MCP client of that user, over the credential-free pipe: its answers."""
     text = "".join(json.dumps(m) + "\n" for m in messages)
-    done = as_user(user, "countersign", "mcp", "connect", "--socket", "/run/countersign/mcp.sock", input=text)
+    done = as_user(user, "countersign", "stdio", input=text)
     return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
@@ -191,12 +191,16 @@ def main():
     first = propose("INV-1")
     check_confinement({"countersign-ledgerd.service": "ledgerd", "countersign-mcpd.service": "mcpd",
                        "countersign-writerd@1.service": "writerd", "countersign-handler.service": "writerd-handler"})
+    doctor = subprocess.run(["countersign", "doctor", "--json", "--config", ETC + "/countersign.json"], cwd="/",
+                            capture_output=True, text=True, check=False)
+    found = {c["name"].rpartition(":")[0]: c["level"] for c in json.loads(doctor.stdout)["checks"] if c["name"].startswith("sandbox:")}
+    assert found == {"sandbox:" + p: "pass" for p in ("ledgerd", "mcpd", "writerd", "writerd-handler")}, doctor.stdout
     reset = subprocess.Popen(["countersign", "store", "reset", "--yes", "--force", "--store",
                               "/var/lib/countersign/ledger/ledger.db", "--config", ETC + "/countersign.json"],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
     # The agent's own user is no reviewer, and cannot reach the socket of those who are.
     refused = as_user("agent", "countersign", "proposals", "approve", first, "--yes")
-    assert refused.returncode != 0, refused.stdout
+    assert refused.returncode == 1 and "cs-reviewers" in refused.stderr, refused
     assert ask("ada", HELLO)[0] == [], "ada is no agent"
     for user, path in (("agent", "/var/lib/countersign/ledger/ledger.db"), ("cs-mcpd", "/var/lib/countersign/ledger/ledger.db"),
                        ("cs-mcpd", ETC + "/credentials/writerd/SYNAPSOR_DATABASE_WRITE_URL"),
