@@ -113,8 +113,8 @@ reviewer_decide(struct control *c, const struct view *shown,
 {
 	struct buf signature = BUF_INIT;
 	struct decision d = {0};
-	struct span hash;
-	struct span statement;
+	struct span hash = {"", 0};
+	struct span statement = {"", 0};
 	int rc = shown_hash(shown, c->arena, &hash, e);
 
 	if (rc == 0) {
