@@ -46,6 +46,16 @@ struct move {
 	enum proposal_state to;
 };
 
+/* A decision about to be recorded, with the bytes that are signed. */
+struct recording {
+	struct proposal *p; /* the caller's */
+	struct change_set cs;
+	struct decision d;
+	struct span statement;
+	struct span ssh_signature; /* empty: the reviewer did not sign */
+	struct move move;
+};
+
 /* An approval is one of several until enough people have given theirs. */
 static int
 approve_move(struct ledger *l, const struct person *person,
@@ -101,15 +111,16 @@ check_applier(struct ledger *l, const struct person *person,
 
 /* Only the table in rules/state.c says what is possible; here it gets words. */
 static int
-check_move(struct ledger *l, const struct person *person,
-    const struct proposal *p, const struct change_set *cs,
-    enum decision_action action, struct move *out, struct err *e)
+check_move(struct ledger *l, const struct person *person, struct recording *r,
+    enum decision_action action, struct err *e)
 {
+	const struct proposal *p = r->p;
+	struct move *out = &r->move;
 	int rc = 0;
 
 	if (action == DECISION_APPLY) {
 		*out = (struct move){PROPOSAL_EVENTS, p->state};
-		return check_applier(l, person, p, cs, e);
+		return check_applier(l, person, p, &r->cs, e);
 	}
 	out->event = action == DECISION_APPROVE         ? EVENT_APPROVE
 		     : p->state == STATE_PENDING_WORKER ? EVENT_REVOKE
@@ -123,7 +134,7 @@ check_move(struct ledger *l, const struct person *person,
 		    action == DECISION_APPROVE ? "approved" : "rejected");
 	}
 	if (action == DECISION_APPROVE) {
-		rc = approve_move(l, person, cs, out, e);
+		rc = approve_move(l, person, &r->cs, out, e);
 	}
 	return rc != 0 || state_next(p->state, out->event, &out->to)
 		   ? rc
@@ -157,16 +168,6 @@ expiry_of(const struct ledger *l, const struct change_set *cs,
 	}
 	return now_us + cap->approval_expires_s * 1000000;
 }
-
-/* A decision about to be recorded, with the bytes that are signed. */
-struct recording {
-	const struct proposal *p;
-	const struct change_set *cs;
-	struct decision d;
-	struct span statement;
-	struct span ssh_signature; /* empty: the reviewer did not sign */
-	struct move move;
-};
 
 /* Sign first, store the very bytes that were signed: what is read back later
  * is verified as it lies there. */
@@ -215,8 +216,8 @@ add_event(struct ledger *l, const struct recording *r, struct err *e)
 
 	json_begin(&j, &body, 0);
 	json_open(&j, '{');
-	json_field_span(&j, "proposal_hash", r->cs->hash);
-	json_field_int(&j, "proposal_version", r->cs->proposal_version);
+	json_field_span(&j, "proposal_hash", r->cs.hash);
+	json_field_int(&j, "proposal_version", r->cs.proposal_version);
 	json_key(&j, "reason");
 	if (r->d.reason.len > 0) {
 		json_put_span(&j, r->d.reason);
@@ -226,7 +227,7 @@ add_event(struct ledger *l, const struct recording *r, struct err *e)
 	json_field_int(&j, "reviewer_uid", r->d.uid);
 	put_key(&j, r);
 	json_close(&j, '}');
-	rc = proposal_event(&l->store, r->cs,
+	rc = proposal_event(&l->store, &r->cs,
 	    r->d.action == DECISION_APPLY ? "apply_authorized"
 					  : state_event_name(r->move.event),
 	    r->d.user, buf_as_span(&body), e);
@@ -302,25 +303,23 @@ record(struct ledger *l, const struct recording *r, struct err *e)
  * this decision now, and what does it do? */
 static int
 consider(struct ledger *l, const struct person *person,
-    const struct msg_decide *m, struct proposal *p, struct change_set *cs,
-    struct recording *r, struct err *e)
+    const struct msg_decide *m, struct recording *r, struct err *e)
 {
 	enum decision_action action = (enum decision_action)m->action;
 	const char *role = "";
-	int rc = check_all(l, m, p, cs, e);
+	int rc = check_all(l, m, r->p, &r->cs, e);
 
 	if (rc == 0) {
-		rc = approval_may_decide(l, person, cs, &role, e);
+		rc = approval_may_decide(l, person, &r->cs, &role, e);
 	}
 	/* Nobody has it yet: then it need not be asked for. */
 	if (rc == 0 && action == DECISION_REJECT &&
-	    p->state == STATE_PENDING_WORKER &&
-	    (rc = revoke_released(l, p->proposal_id, e)) == 0) {
-		rc =
-		    proposal_load(&l->store, cs->proposal_id, l->scratch, p, e);
+	    r->p->state == STATE_PENDING_WORKER &&
+	    (rc = revoke_released(l, r->p->proposal_id, e)) == 0) {
+		rc = proposal_load(
+		    &l->store, r->cs.proposal_id, l->scratch, r->p, e);
 	}
-	if (rc != 0 ||
-	    (rc = check_move(l, person, p, cs, action, &r->move, e)) != 0) {
+	if (rc != 0 || (rc = check_move(l, person, r, action, e)) != 0) {
 		return rc;
 	}
 	/*
@@ -328,19 +327,17 @@ consider(struct ledger *l, const struct person *person,
 	 * approval they were just compared, a rejection may be made under
 	 * another.
 	 */
-	r->p = p;
-	r->cs = cs;
 	r->d = (struct decision){.action = action,
-	    .proposal_id = cs->proposal_id,
-	    .proposal_version = cs->proposal_version,
-	    .proposal_hash = cs->hash,
+	    .proposal_id = r->cs.proposal_id,
+	    .proposal_version = r->cs.proposal_version,
+	    .proposal_hash = r->cs.hash,
 	    .contract_digest = span_of(l->contract->digest_text),
 	    .user = arena_span(l->scratch, span_of(person->user)),
 	    .uid = person->uid,
 	    .role = span_of(role),
 	    .reason = m->reason,
 	    .issued_us = event_next_time(&l->store)};
-	r->d.expires_us = expiry_of(l, cs, action, r->d.issued_us);
+	r->d.expires_us = expiry_of(l, &r->cs, action, r->d.issued_us);
 	return 0;
 }
 
@@ -378,15 +375,15 @@ int
 decide(struct ledger *l, const struct person *person,
     const struct msg_decide *m, struct proposal *out, struct err *e)
 {
-	struct recording r = {.move = {PROPOSAL_EVENTS, STATES}};
-	struct change_set cs;
-	int rc = consider(l, person, m, out, &cs, &r, e);
+	struct recording r = {.p = out, .move = {PROPOSAL_EVENTS, STATES}};
+	int rc = consider(l, person, m, &r, e);
 
 	if (rc != 0) {
 		return rc;
 	}
 	/* No needs no key: it must be possible for whoever sees the danger. */
-	if (m->action != DECISION_REJECT && approval_needs_signature(l, &cs)) {
+	if (m->action != DECISION_REJECT &&
+	    approval_needs_signature(l, &r.cs)) {
 		return err_set(e, CS_E_DENIED, "SIGNATURE_REQUIRED",
 		    "the contract asks for the reviewer's own signature; "
 		    "nothing was recorded. Give your key: --key "
@@ -421,11 +418,11 @@ decide_apply(struct ledger *l, const struct person *person,
 }
 
 int
-decide_by_policy(struct ledger *l, const struct proposal *p,
+decide_by_policy(struct ledger *l, struct proposal *p,
     const struct change_set *cs, struct span evaluation, struct err *e)
 {
 	struct recording r = {
-	    .p = p, .cs = cs, .move = {EVENT_APPROVE, STATE_APPROVED}};
+	    .p = p, .cs = *cs, .move = {EVENT_APPROVE, STATE_APPROVED}};
 
 	r.d = (struct decision){.action = DECISION_APPROVE,
 	    .proposal_id = cs->proposal_id,
@@ -446,10 +443,9 @@ int
 decide_prepare(struct ledger *l, const struct person *person,
     const struct msg_decide *m, struct span *statement, struct err *e)
 {
-	struct recording r = {.move = {PROPOSAL_EVENTS, STATES}};
 	struct proposal p;
-	struct change_set cs;
-	int rc = consider(l, person, m, &p, &cs, &r, e);
+	struct recording r = {.p = &p, .move = {PROPOSAL_EVENTS, STATES}};
+	int rc = consider(l, person, m, &r, e);
 
 	if (rc == 0) {
 		*statement = statement_of(l, &r.d);
@@ -489,8 +485,7 @@ decide_signed(struct ledger *l, const struct person *person,
     const struct msg_signed *m, struct proposal *out,
     enum decision_action *action_out, struct err *e)
 {
-	struct recording r = {.move = {PROPOSAL_EVENTS, STATES}};
-	struct change_set cs;
+	struct recording r = {.p = out, .move = {PROPOSAL_EVENTS, STATES}};
 	struct decision d = {0};
 	int rc = decision_parse(m->statement, l->scratch, &d, e);
 
@@ -504,7 +499,7 @@ decide_signed(struct ledger *l, const struct person *person,
 		.proposal_version = (uint32_t)d.proposal_version,
 		.action = d.action,
 		.reason = d.reason},
-	    out, &cs, &r, e);
+	    &r, e);
 	if (rc == 0) {
 		rc = check_statement(l, &r, m->statement, d.issued_us, e);
 	}
@@ -518,8 +513,8 @@ decide_signed(struct ledger *l, const struct person *person,
 		    &(struct signed_claim){.signature = m->ssh_signature,
 			.message = m->statement,
 			.person = d.user,
-			.role = arena_strndup(l->scratch, cs.required_role.ptr,
-			    cs.required_role.len),
+			.role = arena_strndup(l->scratch,
+			    r.cs.required_role.ptr, r.cs.required_role.len),
 			.at_us = clock_now_us()},
 		    e);
 	}

@@ -47,7 +47,7 @@ int decide_signed(struct ledger *l, const struct person *person,
  * Record the policy's approval inside the caller's request: `evaluation` is the
  * reason in the signed statement. The rules and limits were checked.
  */
-int decide_by_policy(struct ledger *l, const struct proposal *p,
+int decide_by_policy(struct ledger *l, struct proposal *p,
     const struct change_set *cs, struct span evaluation, struct err *e);
 
 /* SHADOW_WRITEBACK_DISABLED / READ_ONLY_WRITEBACK_DISABLED for a change set

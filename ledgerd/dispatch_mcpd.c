@@ -97,9 +97,9 @@ on_propose(struct conn *c, uint32_t id, const void *message)
 {
 	const struct msg_call *m = message;
 	struct ledger *l = c->ledger;
-	struct proposed done = {0};
+	struct proposed done = {.state = ""};
 	struct msg_proposed reply;
-	struct call call;
+	struct call call = {0};
 	struct err e = {0};
 
 	if (propose_checked(l, m, &call, &done, &e) != 0) {
@@ -112,9 +112,10 @@ on_propose(struct conn *c, uint32_t id, const void *message)
 	    policy_consider(l, done.proposal_id, &done.state, &e) != 0) {
 		log_err(LOG_LEVEL_ERR, "policy_not_considered", &e);
 	}
-	if (strcmp(done.state, state_name(STATE_APPROVED)) == 0) {
+	if (done.state != NULL &&
+	    strcmp(done.state, state_name(STATE_APPROVED)) == 0) {
 		release_by_policy(conn_claiming(
-		    l, job_executor_role(l, span_of(call.cap->name))));
+		    l, job_executor_role(l, m->capability)));
 	}
 	reply = (struct msg_proposed){.proposal_id = done.proposal_id,
 	    .proposal_version = (uint32_t)done.version,

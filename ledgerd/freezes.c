@@ -26,12 +26,14 @@ find(struct freezes *f, enum freeze_scope scope, struct span name)
 }
 
 static void
-forget(struct freezes *f, struct freeze *gone)
+forget(struct freezes *f, size_t index)
 {
-	free(gone->name);
-	free(gone->by);
-	free(gone->reason);
-	*gone = f->list[--f->count];
+	struct freeze gone = f->list[index];
+
+	f->list[index] = f->list[--f->count];
+	free(gone.name);
+	free(gone.by);
+	free(gone.reason);
 }
 
 static char *
@@ -51,7 +53,7 @@ take(struct freezes *f, const struct msg_freeze *m, struct span by, int64_t at)
 	struct freeze *known = find(f, scope, m->name);
 
 	if (known != NULL) {
-		forget(f, known);
+		forget(f, (size_t)(known - f->list));
 	}
 	if (!m->frozen) {
 		return;
@@ -106,7 +108,7 @@ freezes_load(struct ledger *l, struct err *e)
 	int rc;
 
 	while (l->freezes.count > 0) {
-		forget(&l->freezes, &l->freezes.list[0]);
+		forget(&l->freezes, l->freezes.count - 1);
 	}
 	rc = stmt_run(s, STMT_FREEZES, e, "s", FREEZES_ID);
 	for (; rc == SQLITE_ROW && bad == 0;

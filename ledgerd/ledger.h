@@ -62,6 +62,8 @@ struct ledger {
 	bool exit_idle;
 	int lock_fd; /* says that we own the store; -1: nobody asks */
 	bool stopping;
+	bool verified;           /* --verify: there is nothing to serve … */
+	int verdict;             /* … and this is the exit status */
 	bool head_wanted;        /* sign the chain's end with this commit */
 	int64_t signed_event_id; /* last head in the file */
 };

@@ -333,10 +333,9 @@ set_up(
 	if (rc == 0 && o.verify) {
 		crypto_init();
 		rc = verify_and_print(l, s, &o, e);
-		if (rc >= 0) {
-			exit(rc == 0 ? CS_EXIT_OK : CS_EXIT_FAILED);
-		}
-		return rc;
+		l->verified = true;
+		l->verdict = rc == 0 ? CS_EXIT_OK : CS_EXIT_FAILED;
+		return rc < 0 ? rc : 0;
 	}
 	if (rc != 0 || s->config == NULL) {
 		return rc != 0 ? rc
@@ -384,27 +383,52 @@ set_up(
 	return rc;
 }
 
-/* With less than the whole sandbox (--accept-reduced-isolation): whoever reads
- * the record later has to know under which protection it was made. */
+#define META_ISOLATION "isolation"
+
+/* What was missing from the sandbox at the last start. */
+static int
+isolation_before(struct ledger *l, struct buf *out, struct err *e)
+{
+	struct store *s = &l->store;
+	int rc = stmt_run(s, STMT_META_GET, e, "s", META_ISOLATION);
+
+	if (rc == SQLITE_ROW) {
+		buf_span(out, stmt_span(s->stmts[STMT_META_GET], 0));
+	}
+	stmt_done(s, STMT_META_GET);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : CS_E_UNAVAILABLE;
+}
+
+/* Whoever reads the record later has to know under which protection it was
+ * made: with less than the whole sandbox (--accept-reduced-isolation) it says
+ * so, and again when that has changed. */
 static int
 record_isolation(struct ledger *l, const struct startup *s, struct err *e)
 {
+	struct buf before = BUF_INIT;
 	struct buf body = BUF_INIT;
 	struct json_out j;
-	int rc;
+	int rc = isolation_before(l, &before, e);
 
-	if (s->degraded.len == 0) {
-		return 0;
+	if (rc == 0 &&
+	    !span_equal(buf_as_span(&before), buf_as_span(&s->degraded))) {
+		json_begin(&j, &body, 0);
+		json_open(&j, '{');
+		json_field_span(&j, "missing", buf_as_span(&s->degraded));
+		json_close(&j, '}');
+		rc = event_append(&l->store,
+		    &(struct event_row){.kind = s->degraded.len > 0
+						    ? "isolation_reduced"
+						    : "isolation_restored",
+			.actor = span_of("ledgerd"),
+			.body = buf_as_span(&body)},
+		    e);
+		if (rc == 0) {
+			rc = stmt_change(&l->store, STMT_META_SET, e, "ss",
+			    META_ISOLATION, buf_text(&s->degraded));
+		}
 	}
-	json_begin(&j, &body, 0);
-	json_open(&j, '{');
-	json_field_span(&j, "missing", buf_as_span(&s->degraded));
-	json_close(&j, '}');
-	rc = event_append(&l->store,
-	    &(struct event_row){.kind = "isolation_reduced",
-		.actor = span_of("ledgerd"),
-		.body = buf_as_span(&body)},
-	    e);
+	buf_clear(&before);
 	buf_clear(&body);
 	return rc;
 }
@@ -426,6 +450,9 @@ main(int argc, char **argv)
 	if (startup_harden(&s, &argc, argv, &e) != 0 ||
 	    set_up(&l, &s, argc, argv, &e) != 0) {
 		return startup_fail(&s, &e);
+	}
+	if (l.verified) {
+		return l.verdict;
 	}
 	if (record_isolation(&l, &s, &e) != 0) {
 		return startup_fail(&s, &e);

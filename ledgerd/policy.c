@@ -134,7 +134,7 @@ count_it(struct ledger *l, const struct change_set *cs,
 }
 
 static int
-approve(struct ledger *l, const struct proposal *p, const struct change_set *cs,
+approve(struct ledger *l, struct proposal *p, const struct change_set *cs,
     const struct tally *list, size_t count, struct err *e)
 {
 	struct span text = tallies_text(l, list, count);
@@ -154,8 +154,8 @@ approve(struct ledger *l, const struct proposal *p, const struct change_set *cs,
 
 static int
 weigh(struct ledger *l, const struct contract_capability *cap,
-    const struct proposal *p, const struct change_set *cs,
-    const char **state_out, struct err *e)
+    struct proposal *p, const struct change_set *cs, const char **state_out,
+    struct err *e)
 {
 	size_t count = cap->automatic->limit_count;
 	struct tally *list = arena_array(l->scratch, count + 1, sizeof(*list));

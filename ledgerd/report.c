@@ -255,7 +255,7 @@ put_proposals(
 	    " AND (?4 = '' OR object_id = ?4) AND (?5 = '' OR principal = ?5)"
 	    " ORDER BY seq LIMIT 1001";
 	sqlite3_stmt *st = NULL;
-	size_t before = j->buf->len;
+	size_t before;
 	int rc = sqlite3_prepare_v2(l->store.reader, sql, -1, &st, NULL);
 
 	if (rc != SQLITE_OK) {

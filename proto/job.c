@@ -277,7 +277,7 @@ take_ssh_signature(struct members *m, struct job_decision *out)
 	unsigned char *bytes = arena_alloc(m->doc->arena, text.len + 1);
 	size_t len = 0;
 
-	if (text.len > 2 * SSHSIG_MAX ||
+	if (text.len > (size_t)2 * SSHSIG_MAX ||
 	    sodium_base642bin(bytes, text.len + 1, text.ptr, text.len, NULL,
 		&len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
 		m->doc->bad = "ssh_signature";

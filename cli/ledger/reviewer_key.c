@@ -30,7 +30,7 @@ shown_hash(
 {
 	uint32_t p = json_get(&shown->doc, 0, "proposal");
 	uint32_t node = json_get(&shown->doc, p, "change_set");
-	struct change_set cs;
+	struct change_set cs = {0};
 	int rc = node == JSON_NONE
 		     ? err_set(e, CS_E_INTEGRITY, "PROPOSAL_HASH_MISMATCH",
 			   "the proposal came without its change set")
@@ -113,8 +113,8 @@ reviewer_decide(struct control *c, const struct view *shown,
 {
 	struct buf signature = BUF_INIT;
 	struct decision d = {0};
-	struct span hash;
-	struct span statement;
+	struct span hash = {"", 0};
+	struct span statement = {"", 0};
 	int rc = shown_hash(shown, c->arena, &hash, e);
 
 	if (rc == 0) {

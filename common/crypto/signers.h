@@ -17,7 +17,7 @@
 
 #include "common/crypto/sshsig.h"
 
-#define SIGNERS_FILE_MAX (256U * 1024)
+#define SIGNERS_FILE_MAX ((size_t)256 * 1024)
 
 struct signer {
 	const char *person;

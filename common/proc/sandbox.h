@@ -70,6 +70,11 @@ int sandbox_landlock(enum proc_role role, const struct confine *c,
 int sandbox_seccomp(
     enum proc_role role, const struct confine *c, struct err *e);
 
+#ifdef CS_TEST_HOOKS
+/* "kill" or "log": what calls come to that are refused with EPERM otherwise. */
+void sandbox_test_mode(const char *mode);
+#endif
+
 /* Append a degradation to a text as described above. */
 void sandbox_note(struct buf *missing, const char *text);
 

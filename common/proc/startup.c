@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -325,11 +326,33 @@ judge(struct startup *s, int rc, struct err *e)
 #ifdef CS_TEST_HOOKS
 void startup_test_confining(const char *program) __attribute__((weak));
 void startup_test_confined(const char *program) __attribute__((weak));
+/* A file seccomp-mode beside the program: see sandbox_test_mode. */
+static void
+take_test_mode(void)
+{
+	char path[PATH_MAX] = "";
+	char mode[16] = "";
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	char *slash = len > 0 ? strrchr(path, '/') : NULL;
+	int fd = -1;
+
+	if (slash != NULL) {
+		(void)snprintf(slash, 32, "/seccomp-mode");
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd >= 0 && read(fd, mode, sizeof(mode) - 1) > 0) {
+		mode[strcspn(mode, "\n")] = '\0';
+		sandbox_test_mode(mode);
+	}
+	fd_close(&fd);
+}
+#define TEST_MODE() take_test_mode()
 #define TEST_HOOK(hook)             \
 	if ((hook) != NULL) {       \
 		(hook)(s->program); \
 	}
 #else
+#define TEST_MODE()
 #define TEST_HOOK(hook)
 #endif
 
@@ -339,6 +362,7 @@ startup_confine(struct startup *s, const struct confine *c, struct err *e)
 	struct err local = {0};
 	int rc = check_single_thread(&local);
 
+	TEST_MODE();
 	TEST_HOOK(startup_test_confining);
 	/* Also on failure: what was not asked for by now is not needed. */
 	env_snapshot_free(&s->env);

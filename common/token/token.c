@@ -16,6 +16,22 @@ deny(struct err *e, const char *reason, const char *why)
 	return err_set(e, CS_E_DENIED, reason, "%s", why);
 }
 
+/* Base64url without padding and of a length that there is: libcjose asserts
+ * what it decodes instead of refusing it. */
+static bool
+is_base64url(struct span part)
+{
+	for (size_t i = 0; i < part.len; i++) {
+		char c = part.ptr[i];
+		bool known = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+			     (c >= '0' && c <= '9') || c == '-' || c == '_';
+		if (!known) {
+			return false;
+		}
+	}
+	return part.len % 4 != 1;
+}
+
 /* Exactly three parts, none of them empty. */
 static bool
 split(struct span text, struct token_parts *out)
@@ -29,7 +45,8 @@ split(struct span text, struct token_parts *out)
 		size_t len = dot == NULL ? rest.len : (size_t)(dot - rest.ptr);
 
 		*parts[i] = (struct span){rest.ptr, len};
-		if (len == 0 || (dot == NULL) != (i == 2)) {
+		if (len == 0 || (dot == NULL) != (i == 2) ||
+		    !is_base64url(*parts[i])) {
 			return false;
 		}
 		rest.ptr += len + (dot != NULL);

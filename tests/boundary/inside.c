@@ -7,7 +7,7 @@
  * attack.PROGRAM.out with `yes` (it worked), `no ERRNO` or `killed`:
  *
  *	read PATH | write PATH | unix PATH | tcp PORT | netlink | bind
- *	exec | fork | unshare | mount | bpf | io_uring | keyctl | getfd
+ *	exec | fork | unshare | mount | bpf | io_uring | keyctl | nice
  *	PROBE PID SECRET       one of tests/boundary/probes.c
  */
 #include <arpa/inet.h>
@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -152,6 +153,14 @@ try_keyctl(const char *unused)
 	return syscall(SYS_keyctl, 0, -3, 1) >= 0;
 }
 
+/* Harmless, and not on ledgerd's list. */
+static int
+try_nice(const char *unused)
+{
+	(void)unused;
+	return setpriority(PRIO_PROCESS, 0, 1) == 0;
+}
+
 static const struct {
 	const char *name;
 	int (*attempt)(const char *argument);
@@ -159,7 +168,7 @@ static const struct {
     {"tcp", try_tcp}, {"bind", try_bind}, {"netlink", try_netlink},
     {"exec", try_exec}, {"fork", try_fork}, {"unshare", try_unshare},
     {"mount", try_mount}, {"bpf", try_bpf}, {"io_uring", try_io_uring},
-    {"keyctl", try_keyctl}};
+    {"keyctl", try_keyctl}, {"nice", try_nice}};
 
 /* -1: there is no such command. */
 static int

@@ -142,6 +142,43 @@ def read_as(uid, path):
     return subprocess.run(as_uid(uid, ["cat", path]), capture_output=True, check=False).returncode == 0
 
 
+class SeccompModes(unittest.TestCase):
+    """The loop again with every refused call ending the process (so honest code is
+    refused nothing), and with every refused call allowed and logged."""
+
+    def loop_in(self, mode):
+        folder = tempfile.mkdtemp(prefix="countersign-mode-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder, True)
+        programs = os.path.join(folder, "bin")
+        shutil.copytree(BIN, programs)
+        with open(os.path.join(programs, "seccomp-mode"), "w") as file:
+            file.write(mode)
+        os.chmod(folder, 0o755)
+        tests = os.path.join(HERE, "..", "integration")
+        result = subprocess.run([sys.executable, "-W", "ignore", "-m", "unittest", "-b", "test_loop.SqliteLoop"], cwd=tests,
+                                env={**os.environ, "CS_BIN": programs}, capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr[-3000:])
+        return programs
+
+    def test_the_loop_needs_no_call_that_is_refused(self):
+        self.loop_in("kill")
+
+    def test_the_loop_in_log_mode(self):
+        self.loop_in("log")
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root to become other users")
+    def test_the_mode_is_really_another(self):
+        """What is refused otherwise kills in kill mode."""
+        for mode, expected in (("", "no"), ("kill", "killed")):
+            s = System(True)
+            self.addCleanup(s.close)
+            if mode:
+                with open(os.path.join(s.bin, "seccomp-mode"), "w") as file:
+                    file.write(mode)
+            s.start(lambda c: as_uid(NOBODY, c), NOBODY).serving()
+            self.assertEqual(s.tell("ledgerd", "nice")[0], expected)
+
+
 @unittest.skipIf(os.geteuid() != 0, "needs root to become other users")
 class Boundary(unittest.TestCase):
     def system(self, inside=False):

@@ -59,7 +59,7 @@ check(struct span payload, struct span job_id, struct arena *a)
 static void
 check_change_set(struct span text, struct arena *a)
 {
-	struct job_decision row;
+	struct job_decision row = {.ssh_signature = {"", 0}};
 	struct job_input in = f.job;
 	struct decision d = f.decision;
 	struct change_set cs;

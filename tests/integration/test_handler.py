@@ -248,10 +248,10 @@ class AnUnknownOutcome(Handled):
     def test_a_later_failure_or_conflict_does_not_say_what_the_first_request_did(self):
         conflict = {"status": "conflict", "rows_affected": 0, "source_database_mutated": False,
                     "safe_error_code": "ROW_CHANGED_AFTER_PROPOSAL"}
-        self.app.mode = ("apply-then-500", conflict)
+        # However many requests there are: the first is followed by one that nobody asks for.
+        self.app.mode = ("apply-then-500", (conflict, (conflict, (conflict, conflict))))
         identifier = self.w.approved()
         self.apply(identifier, check=1)
-        self.app.mode = conflict
         receipt = self.apply(identifier, check=1)
         self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("outcome_unknown", "HANDLER_NOT_SETTLED"))
         self.assertIn("ROW_CHANGED_AFTER_PROPOSAL", receipt["details"]["explanation"])

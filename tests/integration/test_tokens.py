@@ -195,6 +195,9 @@ class Fetched(unittest.TestCase):
         deadline = time.monotonic() + 15
         while server.rpc("ping", headers=headers).status != 200 and time.monotonic() < deadline:
             time.sleep(0.1)
+        # ledgerd looks at the file by itself, not when mcpd does.
+        while not server.read("INV-3001", headers=headers)["ok"] and time.monotonic() < deadline:
+            time.sleep(0.1)
         self.assertTrue(server.read("INV-3001", headers=headers)["ok"])
         # mcpd has no way out to the issuer: only its child asked, once.
         self.assertEqual([path for path, _ in keys.requests], ["/keys"])
