@@ -99,6 +99,7 @@ class Packages(unittest.TestCase):
         if not os.path.exists(inside):
             os.mkdir(inside)
             for path in ("tests/support/installed_loop.py", "tests/support/container_loop.py", "tests/support/app.py",
+                         "tests/support/issuer.py",
                          "packaging/container/entrypoint", "packaging/container/Containerfile"):
                 shutil.copy(os.path.join(ROOT, path), inside)
         return inside
@@ -157,6 +158,7 @@ python3 /srv2/container_loop.py
         self.assertEqual(m.run("cat", "/etc/countersign/countersign.json").stdout, contract)
         self.assertIn("1001", m.run("cat", "/etc/countersign/mcpd.env.dpkg-dist").stdout)
         self.assertIn("again done", m.run("python3", loop, "again").stdout)
+        self.assertIn("tokens done", m.run("python3", loop, "tokens").stdout)
         m.run("dpkg", "-r", "countersign-handler", "countersign")
         for user in ("cs-ledgerd", "cs-mcpd", "cs-writerd", "cs-handler"):
             self.assertEqual(m.run("pgrep", "-u", user, check=False).stdout, "", user)

@@ -9,9 +9,12 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from app import SECRET, TOKEN, App  # noqa: E402
+from issuer import AUDIENCE, ISSUER, Issuer, KeyServer  # noqa: E402
 
 ETC = "/etc/countersign"
 SOURCE = "/srv/shop/shop.db"
@@ -98,8 +101,7 @@ def prepare_server():
         assert done.returncode == 0, done.stderr
     psql(TABLE, *ROWS, "CREATE ROLE reader LOGIN PASSWORD 'r'", "CREATE ROLE writer LOGIN PASSWORD 'w'",
          "GRANT SELECT ON invoices TO reader, writer", "GRANT UPDATE (late_fee_cents) ON invoices TO writer",
-         "CREATE SCHEMA countersign_receipts AUTHORIZATION writer",
-         "ALTER ROLE writer SET search_path = public", "GRANT CREATE ON SCHEMA public TO writer")
+         "GRANT CREATE ON SCHEMA public TO writer")
     contract("postgres", "public")
     credential("mcpd", "SYNAPSOR_DATABASE_READ_URL", "postgres://reader:r@127.0.0.1/postgres")
     credential("writerd", "SYNAPSOR_DATABASE_WRITE_URL", "postgres://writer:w@127.0.0.1/postgres")
@@ -182,8 +184,28 @@ def check_confinement(units):
         assert inside(unit, "ls", ETC + "/credentials").returncode != 0, unit
 
 
+def check_refusals():
+    """A daemon that cannot confine itself does not start, whatever keeps it from it."""
+    folder = "/run/systemd/system/countersign-ledgerd.service.d"
+    os.makedirs(folder)
+    for call in ("landlock_create_ruleset", "seccomp"):
+        with open(folder + "/refuse.conf", "w") as file:
+            file.write("[Service]\nRestart=no\nSystemCallFilter=~%s:ENOSYS\n" % call)
+        systemctl("daemon-reload")
+        done = subprocess.run(["systemctl", "start", "countersign-ledgerd.service"], capture_output=True, check=False)
+        assert done.returncode != 0, call
+        log = subprocess.run(["journalctl", "-o", "cat", "-n", "20", "-u", "countersign-ledgerd"], capture_output=True, text=True,
+                             check=True).stdout
+        assert "ISOLATION_REDUCED" in log.rpartition("Starting")[2], log
+    os.unlink(folder + "/refuse.conf")
+    systemctl("stop", "countersign.target", "countersign-ledgerd.service")
+    systemctl("daemon-reload")
+    systemctl("reset-failed")
+
+
 def main():
     prepare_server()
+    check_refusals()
     app = App()
     for name, value in (("URL", app.url), ("TOKEN", TOKEN), ("SECRET", SECRET)):
         credential("handler", "APP_" + name, value)
@@ -240,5 +262,37 @@ def again():
     print("again done")
 
 
+def tokens():
+    """HTTP instead of the socket, tokens of an issuer, and the keys that the fourth unit fetches."""
+    issuer = Issuer()
+    server = KeyServer(lambda path: (200, {}, json.dumps(issuer.jwks()).encode()))
+    with open(ETC + "/countersign.json") as file:
+        value = json.load(file)
+    value["http_auth"] = {"issuer": ISSUER, "audience": AUDIENCE, "algorithms": ["ES256"],
+                          "jwks_file": "/var/lib/countersign-jwks/jwks.json", "jwks_url": server.url}
+    value["trusted_context"] = {"provider": "http_claims", "values": {}}
+    with open(ETC + "/countersign.json", "w") as file:
+        json.dump(value, file)
+    with open(ETC + "/mcpd.env", "w") as file:
+        file.write("MCPD_FLAGS=--transport streamable-http --port 8766\n")
+    systemctl("mask", "--now", "countersign-mcpd.socket")
+    systemctl("enable", "countersign-mcpd.service", "countersign-jwks.service")
+    systemctl("restart", "countersign.target")
+    wait_for(lambda: os.path.exists("/var/lib/countersign-jwks/jwks.json"), "no keys were fetched")
+
+    def call(token):
+        request = urllib.request.Request("http://127.0.0.1:8766/mcp", json.dumps(HELLO).encode(), {
+            "Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Authorization": "Bearer " + token})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status
+        except urllib.error.HTTPError as refused:
+            return refused.code
+    wait_for(lambda: pid_of("countersign-mcpd.service") != 0, "mcpd does not serve")
+    assert call(issuer.token()) == 200
+    assert call(Issuer().token()) == 401
+    print("tokens done")
+
+
 if __name__ == "__main__":
-    again() if sys.argv[1:] == ["again"] else main()
+    {"": main, "again": again, "tokens": tokens}["".join(sys.argv[1:])]()
