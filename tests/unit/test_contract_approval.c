@@ -61,6 +61,10 @@ static const struct vector approval_codes[] = {
 	AUTOMATIC(RANGE, "[{'column':'x','maximum':5,'window':'24h',"
 			 "'per':'object'}]"),
 	""},
+    {"signatures of all, and nobody",
+	DECIDED("'signatures':'required','allowed_signers':'/k',",
+	    "{'automatic':{'columns':" RANGE ",'limits':" DAILY "}}"),
+	AT ".automatic AUTOMATIC_NEEDS_NOBODY"},
     {"no rules", AUTOMATIC("{}", DAILY), AT ".automatic INVALID_AUTOMATIC"},
     {"true", APPROVAL("{'automatic':true}"), AT ".automatic INVALID_AUTOMATIC"},
     {"no limits", AUTOMATIC(RANGE, "[]"),
