@@ -114,8 +114,8 @@ on_propose(struct conn *c, uint32_t id, const void *message)
 	}
 	if (done.state != NULL &&
 	    strcmp(done.state, state_name(STATE_APPROVED)) == 0) {
-		release_by_policy(conn_claiming(
-		    l, job_executor_role(l, m->capability)));
+		release_by_policy(
+		    conn_claiming(l, job_executor_role(l, m->capability)));
 	}
 	reply = (struct msg_proposed){.proposal_id = done.proposal_id,
 	    .proposal_version = (uint32_t)done.version,

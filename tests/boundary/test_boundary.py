@@ -169,7 +169,7 @@ class SeccompModes(unittest.TestCase):
     @unittest.skipIf(os.geteuid() != 0, "needs root to become other users")
     def test_the_mode_is_really_another(self):
         """What is refused otherwise kills in kill mode."""
-        for mode, expected in (("", "no"), ("kill", "killed")):
+        for mode, expected in (("", "no"), ("kill", "killed"), ("log", "yes")):
             s = System(True)
             self.addCleanup(s.close)
             if mode:

@@ -13,49 +13,7 @@
 #include "common/base/str.h"
 #include "common/contract/contract.h"
 #include "common/crypto/digest.h"
-#include "tests/unit/contract_edit.h"
-
-struct vector {
-	const char *what;
-	struct edit edits[4];
-	const char *expected; /* lines joined by '\n'; "" is no finding */
-};
-
-static struct buf
-findings(const struct contract_report *report)
-{
-	struct buf out = BUF_INIT;
-
-	for (size_t i = 0; i < report->count; i++) {
-		const struct contract_issue *x = &report->issues[i];
-		assert_true(strlen(x->message) > 0);
-		buf_printf(&out, "%s%s%s %s", i == 0 ? "" : "\n",
-		    x->warning ? "~" : "", x->path, x->code);
-	}
-	return out;
-}
-
-static void
-check_vectors(const struct vector *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct vector *v = &list[i];
-		struct buf text = edited(v->edits, COUNT(v->edits));
-		struct contract_report report;
-		struct err e = {.code = 0};
-		int rc = contract_validate(buf_as_span(&text), &report, &e);
-		struct buf got = findings(&report);
-
-		if (strcmp(buf_text(&got), v->expected) != 0) {
-			fail_msg("%s: expected\n%s\ngot\n%s", v->what,
-			    v->expected, buf_text(&got));
-		}
-		assert_int_equal(rc, report.errors > 0 ? CS_E_CONFIG : 0);
-		contract_report_clear(&report);
-		buf_clear(&got);
-		buf_clear(&text);
-	}
-}
+#include "tests/unit/contract_vectors.h"
 
 /* A whole document instead of an edit. */
 #define WHOLE(json)                \
@@ -521,13 +479,6 @@ names_every_fault_of_a_capability(void **state)
 			TOP, TOP "'reviewers':" json "," \
 		}                                        \
 	}
-#define APPROVAL(json)                                   \
-	{                                                \
-		{                                        \
-			GUARD, GUARD ",'approval':" json \
-		}                                        \
-	}
-
 /* What 0.1.1 does not know, and what it takes but nobody should rely on. */
 static const struct vector our_codes[] = {
     {"sqlite", {{"'postgres'", "'sqlite'"}, {"'public'", "'main'"}}, ""},

@@ -137,6 +137,67 @@ resolves_every_reference_of_a_capability(void **state)
 	contract_free(&c);
 }
 
+static void
+takes_who_must_approve_and_what_needs_nobody(void **state)
+{
+	static const struct edit people[] = {
+	    {TOP, TOP "'allowed_signers':'/k',"},
+	    {GUARD, GUARD ",'approval':{'required_approvals':3,"
+			  "'signatures':'required','separate_applier':true}"},
+	};
+	static const struct edit of_all[] = {
+	    {TOP, TOP "'allowed_signers':'/k','signatures':'required',"}};
+	static const struct edit nobody[] = {
+	    {PATCH, "'patch':{'x':{'fixed':1},'y':{'fixed':'a'}}"},
+	    {ALLOWED, "'allowed_columns':['x','y']"},
+	    {GUARD, GUARD
+		",'approval':{'automatic':{'columns':{'x':{'minimum':-5,"
+		"'maximum':9007199254740993},'y':{'one_of':['a',null]}},"
+		"'limits':[{'maximum':4,'window':'day','per':'tenant'},"
+		"{'column':'x','maximum':7,'window':'24h','per':'object'}]}}"},
+	};
+	struct contract *c = parsed(NULL, 0);
+	const struct contract_automatic *a;
+
+	(void)state;
+	assert_null(c->allowed_signers);
+	assert_int_equal(c->capabilities[0].approvals_needed, 1);
+	assert_false(c->capabilities[0].signatures);
+	assert_false(c->capabilities[0].separate_applier);
+	assert_null(c->capabilities[0].automatic);
+	contract_free(&c);
+
+	c = parsed(people, COUNT(people));
+	assert_string_equal(c->allowed_signers, "/k");
+	assert_int_equal(c->capabilities[0].approvals_needed, 3);
+	assert_true(c->capabilities[0].signatures);
+	assert_true(c->capabilities[0].separate_applier);
+	contract_free(&c);
+
+	c = parsed(of_all, COUNT(of_all));
+	assert_true(c->capabilities[0].signatures);
+	contract_free(&c);
+
+	c = parsed(nobody, COUNT(nobody));
+	a = c->capabilities[0].automatic;
+	assert_int_equal(a->rule_count, 2);
+	assert_string_equal(a->rules[0].column, "x");
+	assert_true(span_is(a->rules[0].minimum, "-5"));
+	assert_true(span_is(a->rules[0].maximum, "9007199254740993"));
+	assert_int_equal(a->rules[0].one_of_count, 0);
+	assert_int_equal(a->rules[1].one_of_count, 2);
+	assert_int_equal(a->rules[1].minimum.len, 0);
+	assert_int_equal(a->limit_count, 2);
+	assert_null(a->limits[0].column);
+	assert_int_equal(a->limits[0].maximum, 4);
+	assert_int_equal(a->limits[0].window, WINDOW_DAY);
+	assert_false(a->limits[0].per_object);
+	assert_string_equal(a->limits[1].column, "x");
+	assert_int_equal(a->limits[1].window, WINDOW_24H);
+	assert_true(a->limits[1].per_object);
+	contract_free(&c);
+}
+
 /* No declaration can put an application behind the built-in name. */
 static void
 keeps_sql_update_for_direct_writes(void **state)
@@ -209,6 +270,7 @@ main(void)
 	    cmocka_unit_test(gives_the_defaults_of_0_1_1),
 	    cmocka_unit_test(keeps_numbers_exact_and_target_in_file_order),
 	    cmocka_unit_test(resolves_every_reference_of_a_capability),
+	    cmocka_unit_test(takes_who_must_approve_and_what_needs_nobody),
 	    cmocka_unit_test(keeps_sql_update_for_direct_writes),
 	    cmocka_unit_test(loads_only_a_file_that_others_cannot_write),
 	};
