@@ -1,5 +1,6 @@
 """A machine to install packages on: systemd itself, booted in a copy-on-write copy of
 this system (systemd-nspawn). What happens in it leaves no trace here. Wants root."""
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -17,6 +18,19 @@ mount -t overlay overlay -o lowerdir=/,upperdir={0}/upper,workdir={0}/work {0}/r
 exec systemd-nspawn --quiet --directory={0}/root --register=no --keep-unit --private-network \\
     --system-call-filter="{1}" --bind-ro="{2}" --boot systemd.unit=basic.target
 """
+
+
+def remove_cgroups():
+    """What systemd-nspawn makes under our own group and leaves: empty ones only can be removed."""
+    with open("/proc/self/cgroup") as file:
+        groups = [line.rstrip("\n").split(":", 2) for line in file]
+    for _, kind, path in groups:
+        root = {"name=systemd": "systemd", "": "unified" if os.path.isdir("/sys/fs/cgroup/unified") else ""}.get(kind)
+        for name in ("payload", "supervisor") if root is not None else ():
+            top = os.path.join("/sys/fs/cgroup", root, path.lstrip("/"), name)
+            for folder, _, _ in os.walk(top, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
 
 
 class Machine:
@@ -81,6 +95,7 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        remove_cgroups()
         self.log.close()
         os.unlink(self.log.name)
         os.rmdir(self.folder)
