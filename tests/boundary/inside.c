@@ -9,6 +9,7 @@
  *	read PATH | write PATH | unix PATH | tcp PORT | netlink | bind
  *	exec | fork | unshare | mount | bpf | io_uring | keyctl | nice
  *	PROBE PID SECRET       one of tests/boundary/probes.c
+ *	quit                   no more of them
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -249,8 +250,9 @@ serve(int commands)
 	FILE *lines = fdopen(commands, "r");
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (
-	    lines != NULL && fgets(command, sizeof(command), lines) != NULL) {
+	while (lines != NULL &&
+	       fgets(command, sizeof(command), lines) != NULL &&
+	       strcmp(command, "quit\n") != 0) {
 		pid_t pid = fork();
 		int status = 0;
 

@@ -108,7 +108,9 @@ class System:
             self.process.wait(20)
         with contextlib.suppress(Exception):
             self.process.kill()
-        for file in self.inside.values():
+        for (_, suffix), file in self.inside.items():
+            if suffix == "in":
+                file.write(b"quit\n")
             file.close()
         self.process.stdout.close()
         self.log.close()
