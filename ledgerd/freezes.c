@@ -36,15 +36,6 @@ forget(struct freezes *f, size_t index)
 	free(gone.reason);
 }
 
-static char *
-copy(struct span s)
-{
-	char *text = xcalloc(s.len + 1, 1);
-
-	memcpy(text, s.ptr, s.len);
-	return text;
-}
-
 /* The list after one event. A freeze of what is frozen is a new reason. */
 static void
 take(struct freezes *f, const struct msg_freeze *m, struct span by, int64_t at)
@@ -60,9 +51,9 @@ take(struct freezes *f, const struct msg_freeze *m, struct span by, int64_t at)
 	}
 	f->list = xreallocarray(f->list, f->count + 1, sizeof(*f->list));
 	f->list[f->count++] = (struct freeze){.scope = scope,
-	    .name = copy(m->name),
-	    .by = copy(by),
-	    .reason = copy(m->reason),
+	    .name = xspandup(m->name),
+	    .by = xspandup(by),
+	    .reason = xspandup(m->reason),
 	    .at_us = at};
 }
 

@@ -46,3 +46,14 @@ xstrdup(const char *text)
 	memcpy(copy, text, len);
 	return copy;
 }
+
+char *
+xspandup(struct span s)
+{
+	char *copy = xcalloc(s.len + 1, 1);
+
+	if (s.len > 0) {
+		memcpy(copy, s.ptr, s.len);
+	}
+	return copy;
+}

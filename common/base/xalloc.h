@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "common/base/span.h"
+
 /* Zeroed memory of `count * size` bytes; aborts on overflow or exhaustion. */
 void *xcalloc(size_t count, size_t size);
 
@@ -15,6 +17,9 @@ void *xreallocarray(void *old, size_t count, size_t size);
 
 /* Copy of a C string; the caller frees. */
 char *xstrdup(const char *text);
+
+/* The bytes of a span as a C string; the caller frees. */
+char *xspandup(struct span s);
 
 /* A broken invariant of our own: log it and abort (never for bad input). */
 _Noreturn void bug(const char *what, const char *file, int line);

@@ -60,17 +60,6 @@ invalid(struct err *e, const char *why)
 	return err_set(e, CS_E_INVALID, "KEYS_INVALID", "%s", why);
 }
 
-static char *
-heap_text(struct span text)
-{
-	char *copy = xcalloc(text.len + 1, 1);
-
-	if (text.len > 0) {
-		memcpy(copy, text.ptr, text.len);
-	}
-	return copy;
-}
-
 /* A name for a thing that must stay secret, in any kind of JWK. */
 static bool
 has_secret(const struct json_doc *doc, uint32_t key, struct arena *a)
@@ -159,7 +148,7 @@ take_key(
 			return false;
 		}
 	}
-	out->kid = heap_text(kid);
+	out->kid = xspandup(kid);
 	return true;
 }
 
@@ -314,7 +303,7 @@ take_pkey(struct key *out, EVP_PKEY *pkey)
 {
 	size_t len = sizeof(out->ed25519);
 
-	out->kid = heap_text(span_of(""));
+	out->kid = xspandup(span_of(""));
 	switch (EVP_PKEY_get_base_id(pkey)) {
 	case EVP_PKEY_RSA:
 		return take_rsa(out, pkey);

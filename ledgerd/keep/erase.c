@@ -22,15 +22,6 @@ struct erase {
 	int64_t proposals;
 };
 
-static char *
-copy(struct span s)
-{
-	char *text = xcalloc(s.len + 1, 1);
-
-	memcpy(text, s.ptr, s.len);
-	return text;
-}
-
 /* One statement with tenant and object; the first column of its last row, or
  * how many rows it changed, is added to *out. */
 static int
@@ -265,9 +256,9 @@ erase_start(struct conn *c, uint32_t id, const struct person *person,
 	w = xcalloc(1, sizeof(*w));
 	w->ledger = c->ledger;
 	w->arena = arena_new();
-	w->tenant = copy(m->tenant);
-	w->object_id = copy(m->object_id);
-	w->reason = copy(m->reason);
+	w->tenant = xspandup(m->tenant);
+	w->object_id = xspandup(m->object_id);
+	w->reason = xspandup(m->reason);
 	w->dry_run = m->dry_run;
 	(void)snprintf(w->by, sizeof(w->by), "%s", person->user);
 	slices_start(c, id, &ops, w);
