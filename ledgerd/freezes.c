@@ -57,6 +57,18 @@ take(struct freezes *f, const struct msg_freeze *m, struct span by, int64_t at)
 	    .at_us = at};
 }
 
+/* FREEZE_SCOPES for a word that is none. */
+static unsigned
+scope_of(struct span word)
+{
+	unsigned i = 0;
+
+	while (i < FREEZE_SCOPES && !span_is(word, scope_names[i])) {
+		i++;
+	}
+	return i;
+}
+
 /* One event of the file, which anybody may have edited: its body must be the
  * one that the chain has. */
 static int
@@ -69,20 +81,19 @@ take_row(struct ledger *l, sqlite3_stmt *st, struct err *e)
 	struct json_doc doc = {0};
 	uint8_t digest[DIGEST_LEN];
 	struct err why = {0};
-	struct span scope;
 
 	event_body_digest(salt, body, digest);
-	if (expected.len != sizeof(digest) ||
-	    memcmp(expected.ptr, digest, sizeof(digest)) != 0 ||
-	    json_scan(&doc, body, l->scratch, &why) != 0) {
+	if (expected.len == sizeof(digest) &&
+	    memcmp(expected.ptr, digest, sizeof(digest)) == 0 &&
+	    json_scan(&doc, body, l->scratch, &why) == 0) {
+		m.scope =
+		    scope_of(json_get_string(&doc, 0, "scope", l->scratch));
+	}
+	if (m.scope == FREEZE_SCOPES) {
 		return err_set(e, CS_E_INTEGRITY, "FREEZE_DAMAGED",
 		    "event %lld, which says what is frozen, was edited: run "
 		    "'countersign ledger verify'",
 		    (long long)stmt_int(st, 0));
-	}
-	scope = json_get_string(&doc, 0, "scope", l->scratch);
-	for (unsigned i = 0; i < FREEZE_SCOPES; i++) {
-		m.scope = span_is(scope, scope_names[i]) ? i : m.scope;
 	}
 	m.name = json_get_string(&doc, 0, "name", l->scratch);
 	m.reason = json_get_string(&doc, 0, "reason", l->scratch);
@@ -91,17 +102,14 @@ take_row(struct ledger *l, sqlite3_stmt *st, struct err *e)
 	return 0;
 }
 
-int
-freezes_load(struct ledger *l, struct err *e)
+/* The list from the chain, into l->freezes, which is empty. */
+static int
+read_list(struct ledger *l, struct err *e)
 {
 	struct store *s = &l->store;
 	int bad = 0;
-	int rc;
+	int rc = stmt_run(s, STMT_FREEZES, e, "s", FREEZES_ID);
 
-	while (l->freezes.count > 0) {
-		forget(&l->freezes, l->freezes.count - 1);
-	}
-	rc = stmt_run(s, STMT_FREEZES, e, "s", FREEZES_ID);
 	for (; rc == SQLITE_ROW && bad == 0;
 	     rc = stmt_next(s, STMT_FREEZES, e)) {
 		bad = take_row(l, s->stmts[STMT_FREEZES], e);
@@ -111,6 +119,47 @@ freezes_load(struct ledger *l, struct err *e)
 		return bad;
 	}
 	return rc == SQLITE_DONE ? 0 : CS_E_UNAVAILABLE;
+}
+
+void
+freezes_free(struct freezes *f)
+{
+	while (f->count > 0) {
+		forget(f, f->count - 1);
+	}
+	free(f->list);
+	f->list = NULL;
+}
+
+/* Nobody knows what is frozen: then everything is. */
+static void
+freeze_unread(struct freezes *f)
+{
+	take(f,
+	    &(struct msg_freeze){.scope = FREEZE_ALL,
+		.frozen = true,
+		.name = span_of(""),
+		.reason = span_of("what is frozen could not be read: see its "
+				  "log, then restart it")},
+	    span_of("ledgerd"), clock_now_us());
+}
+
+int
+freezes_load(struct ledger *l, struct err *e)
+{
+	struct freezes before = l->freezes;
+	int rc;
+
+	l->freezes = (struct freezes){0};
+	rc = read_list(l, e);
+	if (rc != 0) {
+		freezes_free(&l->freezes);
+		l->freezes = before;
+		freeze_unread(&l->freezes);
+		return rc;
+	}
+	freezes_free(&before);
+	return 0;
 }
 
 const struct freeze *
@@ -141,9 +190,9 @@ freezes_check(
 	}
 	clock_format(f->at_us, at);
 	return err_set(e, CS_E_STATE, "FROZEN",
-	    "%s%s%s is frozen by %s since %s: %.200s. Source database changed: "
+	    "%s%s%.60s is frozen by %.60s since %s. Source database changed: "
 	    "no. 'countersign freeze list' shows it, 'countersign thaw' ends "
-	    "it",
+	    "it. The reason: %.120s",
 	    f->scope == FREEZE_ALL ? "everything" : scope_names[f->scope],
 	    f->scope == FREEZE_ALL ? "" : " ", f->name, f->by, at, f->reason);
 }

@@ -33,8 +33,11 @@ struct freezes {
 };
 
 /* Read what is frozen. CS_E_INTEGRITY with FREEZE_DAMAGED for an event that is
- * not what was appended: nothing is served then. */
+ * not what was appended. After any failure everything counts as frozen. */
 int freezes_load(struct ledger *l, struct err *e);
+
+/* Forget the list, without thawing anything. */
+void freezes_free(struct freezes *f);
 
 /*
  * Freeze or thaw, as this person. Recorded with the turn; jobs in hand that

@@ -11,6 +11,8 @@
 
 #include "common/base/arena.h"
 #include "common/crypto/digest.h"
+#include "ledgerd/freezes.h"
+#include "ledgerd/ledger.h"
 #include "ledgerd/store/events.h"
 #include "ledgerd/store/tombstones.h"
 
@@ -149,6 +151,51 @@ a_request_that_fails_takes_only_itself_back(void **state)
 	assert_int_equal(number(s, "SELECT max(event_id) FROM events"), 2);
 }
 
+static void
+add_freeze(struct store *s, const char *body)
+{
+	struct err e = {0};
+
+	assert_int_equal(event_append(s,
+			     &(struct event_row){.kind = "frozen",
+				 .actor = span_of("ann"),
+				 .proposal_id = span_of("freezes"),
+				 .body = span_of(body)},
+			     &e),
+	    0);
+	assert_int_equal(store_commit(s, &e), 0);
+}
+
+static bool
+covers(const struct ledger *l, const char *tenant)
+{
+	return freezes_cover(l, span_of(tenant), span_of("c")) != NULL;
+}
+
+/* A freeze that nobody can read is worth more than one that is not there. */
+static void
+what_cannot_be_read_freezes_everything(void **state)
+{
+	struct room *r = *state;
+	struct ledger l = {.store = r->store, .scratch = arena_new()};
+	struct err e = {0};
+
+	add_freeze(
+	    &l.store, "{\"scope\":\"tenant\",\"name\":\"a\",\"reason\":\"r\"}");
+	assert_int_equal(freezes_load(&l, &e), 0);
+	assert_true(covers(&l, "a"));
+	assert_false(covers(&l, "b"));
+	/* Its own digest is right, and still no freeze of ours says this. */
+	add_freeze(&l.store, "{\"scope\":\"planet\",\"reason\":\"r\"}");
+	assert_int_equal(freezes_load(&l, &e), CS_E_INTEGRITY);
+	assert_string_equal(err_reason(&e), "FREEZE_DAMAGED");
+	assert_true(covers(&l, "a"));
+	assert_true(covers(&l, "b"));
+	freezes_free(&l.freezes);
+	arena_free(&l.scratch);
+	r->store = l.store;
+}
+
 /* The stored hash of an event, as the writing connection sees it. */
 static void
 hash_of(struct store *s, int64_t event_id, uint8_t out[32])
@@ -244,6 +291,8 @@ main(void)
 		after_it_the_chain_goes_on_without_a_gap, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		a_request_that_fails_takes_only_itself_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		what_cannot_be_read_freezes_everything, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		a_walk_crosses_the_tombstone_of_its_own_moment, setup,
 		teardown),
