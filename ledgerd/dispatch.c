@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/xalloc.h"
 #include "common/crypto/digest.h"
+#include "ledgerd/group_commit.h"
 #include "ledgerd/metrics.h"
 
 /* The largest message struct, for decoding into. */
@@ -84,6 +85,7 @@ dispatch_find(enum proto_role role, uint16_t type)
 int
 dispatch_frame(struct conn *c, const struct frame *f)
 {
+	struct ledger *l = c->ledger;
 	union any_message message;
 	handler_fn handler;
 	char nothing = 0;
@@ -97,9 +99,8 @@ dispatch_frame(struct conn *c, const struct frame *f)
 	}
 	/* One message at a time: everything that a handler allocates ends
 	 * here. */
-	arena_reset(c->ledger->scratch);
-	if (msg_decode(f->type, f->payload, &message, c->ledger->scratch) !=
-	    0) {
+	arena_reset(l->scratch);
+	if (msg_decode(f->type, f->payload, &message, l->scratch) != 0) {
 		return CS_E_PROTOCOL;
 	}
 	if (f->type == MSG_HELLO) {
@@ -113,5 +114,10 @@ dispatch_frame(struct conn *c, const struct frame *f)
 	/* msg.def and the tables agree; tests/unit proves it. */
 	cs_assert(handler != NULL);
 	handler(c, f->id, &message);
+	/* An apply that waits for a busy writer is not answered yet, and is on
+	 * disk all the same. */
+	if (l->store.in_transaction) {
+		group_commit_want(l);
+	}
 	return 0;
 }
