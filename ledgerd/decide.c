@@ -88,11 +88,25 @@ static int
 check_applier(struct ledger *l, const struct person *person,
     const struct proposal *p, const struct change_set *cs, struct err *e)
 {
+	const struct contract_capability *cap =
+	    contract_capability(l->contract, cs->action);
 	struct approvals approvals;
 	int rc = approval_load(l, cs, &approvals, e);
 
 	if (rc != 0) {
 		return rc;
+	}
+	if (cap == NULL || !cap->separate_applier) {
+		return err_set(e, CS_E_STATE, "APPLIER_NOT_ASKED",
+		    "the contract asks for no separate applier of %.*s; "
+		    "nothing was recorded. 'countersign apply' writes it",
+		    SPAN_ARGS(cs->action));
+	}
+	if (approval_has(&approvals, DECISION_APPLY, span_of(person->user))) {
+		return err_set(e, CS_E_STATE, "APPLIER_ALREADY_COUNTED",
+		    "%s has already signed to apply it; nothing was recorded. "
+		    "'countersign apply' writes it",
+		    person->user);
 	}
 	if (p->state != STATE_APPROVED && p->state != STATE_FAILED) {
 		return err_set(e, CS_E_STATE, "PROPOSAL_NOT_APPROVED",
@@ -286,14 +300,36 @@ record_all(struct ledger *l, const struct recording *r, struct err *e)
 	return rc;
 }
 
+/* A released job that no writer has taken need not be asked for: it is taken
+ * back, and the rejection is one of an approved proposal. */
+static int
+take_back(struct ledger *l, struct recording *r, struct err *e)
+{
+	int rc;
+
+	if (r->move.event != EVENT_REVOKE ||
+	    (rc = revoke_released(l, r->p->proposal_id, e)) == 0) {
+		return 0;
+	}
+	if (rc > 0) {
+		r->p->state = STATE_APPROVED;
+		r->move.event = EVENT_REJECT;
+		rc = state_next(r->p->state, r->move.event, &r->move.to)
+			 ? 0
+			 : CS_E_STATE;
+	}
+	return rc;
+}
+
 /* All or none. */
 static int
-record(struct ledger *l, const struct recording *r, struct err *e)
+record(struct ledger *l, struct recording *r, struct err *e)
 {
 	int rc = store_request_begin(&l->store, e);
 
 	if (rc == 0) {
-		rc = record_all(l, r, e);
+		rc = take_back(l, r, e);
+		rc = rc == 0 ? record_all(l, r, e) : rc;
 		store_request_end(&l->store, rc == 0);
 	}
 	return rc;
@@ -311,13 +347,6 @@ consider(struct ledger *l, const struct person *person,
 
 	if (rc == 0) {
 		rc = approval_may_decide(l, person, &r->cs, &role, e);
-	}
-	/* Nobody has it yet: then it need not be asked for. */
-	if (rc == 0 && action == DECISION_REJECT &&
-	    r->p->state == STATE_PENDING_WORKER &&
-	    (rc = revoke_released(l, r->p->proposal_id, e)) == 0) {
-		rc = proposal_load(
-		    &l->store, r->cs.proposal_id, l->scratch, r->p, e);
 	}
 	if (rc != 0 || (rc = check_move(l, person, r, action, e)) != 0) {
 		return rc;
@@ -355,8 +384,7 @@ statement_of(struct ledger *l, const struct decision *d)
 
 /* Record, and whatever follows from it in the same turn. */
 static int
-settle(struct ledger *l, const struct recording *r, struct proposal *p,
-    struct err *e)
+settle(struct ledger *l, struct recording *r, struct proposal *p, struct err *e)
 {
 	int rc = record(l, r, e);
 

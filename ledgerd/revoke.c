@@ -57,12 +57,8 @@ revoke_released(struct ledger *l, struct span proposal_id, struct err *e)
 	if (rc != SQLITE_ROW) {
 		return rc == SQLITE_DONE ? 0 : CS_E_UNAVAILABLE;
 	}
-	rc = store_request_begin(s, e);
-	if (rc == 0) {
-		rc = release_withdraw(l, &job, e);
-		store_request_end(s, rc == 0);
-	}
-	return rc;
+	rc = release_withdraw(l, &job, e);
+	return rc == 0 ? 1 : rc;
 }
 
 int

@@ -14,8 +14,8 @@
 bool revoke_job_of(
     struct ledger *l, struct span proposal_id, const char *reason);
 
-/* Take a job of this proposal back that no writer has taken yet. 0 also when
- * there is none. */
+/* Take a job of this proposal back that no writer has taken yet, within the
+ * caller's request: 1, or 0 when there is none. */
 int revoke_released(struct ledger *l, struct span proposal_id, struct err *e);
 
 /* The writer reported a failure: if the proposal was rejected meanwhile, that

@@ -22,6 +22,7 @@ from workspace import BIN, Workspace, contract  # noqa: E402
 
 # Accounts that every Debian has: ssh-keygen wants to know who it runs as.
 PEOPLE = ("games", "man", "news", "proxy")
+ACTIONS = ("approve", "reject", "apply")
 
 
 class People(unittest.TestCase):
@@ -85,6 +86,17 @@ class People(unittest.TestCase):
         answer = self.mcp.propose(invoice)
         self.assertTrue(answer["ok"], answer)
         return answer["proposal"]["id"]
+
+    def connect(self):
+        """The control socket, as this user and without the command line between."""
+        with open(self.w.config, "rb") as file:
+            peer = Peer(self.w.store, "control", digest=hashlib.sha256(file.read()).digest())
+        self.addCleanup(peer.close)
+        return peer
+
+    def request(self, peer, kind, identifier, action, reason=""):
+        digest = self.w.json("proposals", "show", identifier)["proposal"]["proposal_hash"]
+        return peer.request(kind, text(identifier) + text(digest) + u32(1) + bytes([ACTIONS.index(action)]) + text(reason))
 
     def state(self, identifier):
         return self.w.json("proposals", "show", identifier)["proposal"]["state"]
@@ -213,13 +225,10 @@ class Hardware(People):
         self.key = HardwareKey()
         with open(self.signers, "a") as file:
             file.write('root,role:lead namespaces="countersign" %s\n' % self.key.line())
-        with open(self.w.config, "rb") as file:
-            self.peer = Peer(self.w.store, "control", digest=hashlib.sha256(file.read()).digest())
-        self.addCleanup(self.peer.close)
+        self.peer = self.connect()
 
     def statement(self, identifier):
-        digest = self.w.json("proposals", "show", identifier)["proposal"]["proposal_hash"]
-        name, answer = self.peer.request("PREPARE", text(identifier) + text(digest) + u32(1) + b"\0" + text(""))
+        name, answer = self.request(self.peer, "PREPARE", identifier, "approve")
         self.assertEqual(name, "DOCUMENT", answer)
         return answer[5:]
 
@@ -293,6 +302,33 @@ class Quorum(People):
         self.assertIn("rejected",
                       self.as_person("proxy", "apply", identifier, check=1).stderr)
         self.assertEqual(self.fee(), 5500)
+
+
+class Applier(People):
+    """Without signatures, so that a decision needs nothing but a message."""
+
+    approval = {"separate_applier": True}
+    document = {"reviewers": {p: {"roles": ["lead"]} for p in ("root",) + PEOPLE}}
+
+    def test_nobody_signs_twice_to_apply(self):
+        identifier = self.propose()
+        self.approve("games", identifier, key=False, check=0)
+        peer = self.connect()
+        self.assertEqual(self.request(peer, "DECIDE", identifier, "apply")[0], "DOCUMENT")
+        self.assertEqual(self.request(peer, "DECIDE", identifier, "apply"), ("FAILURE", "APPLIER_ALREADY_COUNTED"))
+        self.assertEqual(len(self.w.json("proposals", "show", identifier)["decisions"]), 2)
+        self.assertEqual(self.w.json("apply", identifier)["status"], "applied")
+
+
+class NoApplier(People):
+    approval = {}
+    document = {}
+
+    def test_nobody_signs_to_apply_where_that_is_not_asked_for(self):
+        identifier = self.propose()
+        self.w.run("proposals", "approve", identifier, "--yes", check=0)
+        self.assertEqual(self.request(self.connect(), "DECIDE", identifier, "apply"), ("FAILURE", "APPLIER_NOT_ASKED"))
+        self.assertEqual(len(self.w.json("proposals", "show", identifier)["decisions"]), 1)
 
 
 class Automatic(People):
@@ -389,6 +425,25 @@ class InHand(People):
         self.assertEqual(self.fee(), 5500)
         self.w.run("thaw", "--tenant", "acme", "--reason", "over", check=0)
         self.assertEqual(self.w.json("apply", identifier)["status"], "applied")
+
+    def test_to_prepare_a_rejection_takes_nothing_back_and_to_make_it_does(self):
+        waiting = self.propose("INV-3002")
+        self.w.run("proposals", "approve", waiting, "--yes", check=0)
+        _, apply, holder = self.begun()
+        second = subprocess.Popen([os.path.join(BIN, "countersign"), "apply", waiting, "--store", self.w.store, "--config",
+                                   self.w.config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.w.env,
+                                  cwd=self.w.path)
+        self.addCleanup(second.wait)
+        self.addCleanup(second.kill)
+        wait_for(lambda: self.w.ledger("SELECT 1 FROM jobs WHERE state = 'released'"), 20, "a job waits for the writer")
+        peer = self.connect()
+        self.assertEqual(self.request(peer, "PREPARE", waiting, "reject", "no")[0], "DOCUMENT")
+        self.assertEqual(self.state(waiting), "pending_worker")
+        self.assertEqual(self.request(peer, "DECIDE", waiting, "reject", "no")[0], "DOCUMENT")
+        self.assertEqual(self.state(waiting), "rejected")
+        self.assertEqual(self.receipt(apply, holder)["status"], "applied")
+        self.assertEqual((self.fee(), self.fee("INV-3002")), (0, 1200))
+        self.assertEqual(self.w.run("ledger", "verify").returncode, 0)
 
     def test_a_rejection_that_comes_too_late_says_so(self):
         identifier = self.propose()
