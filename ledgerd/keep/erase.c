@@ -5,8 +5,10 @@
 #include "ledgerd/store/events.h"
 #include "ledgerd/store/schema.h"
 
-/* Events in one slice, and so in one event that says which they were. */
-#define BATCH 200
+/* Events erased in one slice, and so in one event that says which they were;
+ * and events looked at for them. */
+#define BATCH  200
+#define WINDOW 2000
 
 struct erase {
 	struct ledger *ledger;
@@ -52,14 +54,11 @@ run(struct erase *w, const char *sql, int64_t *out, struct err *e)
 	("DELETE FROM " table " WHERE proposal_id IN (SELECT proposal_id" \
 	 " FROM proposals WHERE " OF_OBJECT ")")
 
-/* The documents about the object: they hold its values. */
+/* Nobody may be waiting for one of them; and how many there are. */
 static int
-erase_proposals(struct erase *w, struct err *e)
+count_proposals(struct erase *w, struct err *e)
 {
-	static const char *const removals[] = {THEIRS("decisions"),
-	    THEIRS("jobs"), THEIRS("receipts"), THEIRS("proposals")};
 	int64_t waiting = 0;
-	int64_t ignored = 0;
 	int rc = run(w,
 	    "SELECT count(*) FROM proposals WHERE " OF_OBJECT
 	    " AND state NOT IN ('applied', 'conflict', 'failed', 'rejected',"
@@ -72,27 +71,23 @@ erase_proposals(struct erase *w, struct err *e)
 		    "settle them first. Nothing was erased",
 		    (long long)waiting);
 	}
-	if (rc == 0) {
-		rc = run(w, "SELECT count(*) FROM proposals WHERE " OF_OBJECT,
-		    &w->proposals, e);
-	}
-	for (size_t i = 0; i < sizeof(removals) / sizeof(removals[0]) &&
-			   rc == 0 && !w->dry_run;
-	     i++) {
-		rc = run(w, removals[i], &ignored, e);
-	}
-	return rc;
+	return rc != 0
+		   ? rc
+		   : run(w, "SELECT count(*) FROM proposals WHERE " OF_OBJECT,
+			 &w->proposals, e);
 }
 
-/* The next events with a body, as ",12,15,": 1, or 0 when there are none. */
+/* Those with a body in the next window, as ",12,15,". */
 static int
 find_events(struct erase *w, struct buf *ids, struct err *e)
 {
 	sqlite3 *db = w->ledger->store.db;
 	sqlite3_stmt *st = NULL;
-	int64_t before = w->events;
+	int64_t end = w->at + WINDOW;
+	int found = 0;
 	int rc = sqlite3_prepare_v2(db,
-	    "SELECT event_id FROM events WHERE event_id > ?3 AND tenant = ?1"
+	    "SELECT event_id FROM events WHERE event_id > ?3"
+	    " AND event_id <= ?5 AND tenant = ?1"
 	    " AND object_id = ?2 AND body IS NOT NULL"
 	    " AND body <> CAST('" ERASED_BODY "' AS BLOB)"
 	    " ORDER BY event_id LIMIT ?4",
@@ -105,9 +100,10 @@ find_events(struct erase *w, struct buf *ids, struct err *e)
 	(void)sqlite3_bind_text(st, 2, w->object_id, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(st, 3, w->at);
 	(void)sqlite3_bind_int(st, 4, BATCH);
+	(void)sqlite3_bind_int64(st, 5, end);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		w->at = stmt_int(st, 0);
-		w->events++;
+		found++;
 		buf_printf(
 		    ids, "%s%lld,", ids->len == 0 ? "," : "", (long long)w->at);
 	}
@@ -115,11 +111,13 @@ find_events(struct erase *w, struct buf *ids, struct err *e)
 	if (rc != SQLITE_DONE) {
 		return store_error(db, e, "be read");
 	}
-	return w->events > before ? 1 : 0;
+	w->at = found < BATCH ? end : w->at;
+	w->events += found;
+	return 0;
 }
 
-/* First the event that says so, then the bodies: one without the other is
- * damage. */
+/* The event that says so comes first; then the proposals, or the bodies, which
+ * would be damage without it. */
 static int
 record(struct erase *w, const struct buf *ids, struct err *e)
 {
@@ -131,6 +129,7 @@ record(struct erase *w, const struct buf *ids, struct err *e)
 	json_open(&j, '{');
 	json_field_text(&j, "tenant", w->tenant);
 	json_field_text(&j, "reason", w->reason);
+	json_field_int(&j, "proposals", w->proposals);
 	json_field_span(&j, "events", buf_as_span(ids));
 	json_close(&j, '}');
 	rc = event_append(&w->ledger->store,
@@ -152,7 +151,6 @@ overwrite(struct erase *w, const struct buf *ids, struct err *e)
 
 	/* The list has our own numbers only. */
 	buf_printf(&sql,
-	    "PRAGMA secure_delete = ON;"
 	    "DROP TRIGGER IF EXISTS events_are_never_changed;"
 	    "UPDATE events SET salt = x'', body = CAST('" ERASED_BODY
 	    "' AS BLOB) WHERE event_id IN (%.*s);",
@@ -170,10 +168,9 @@ static int
 step_events(struct erase *w, struct err *e)
 {
 	struct buf ids = BUF_INIT;
-	int found = find_events(w, &ids, e);
-	int rc = found < 0 ? found : 0;
+	int rc = find_events(w, &ids, e);
 
-	if (found > 0 && !w->dry_run) {
+	if (rc == 0 && ids.len > 0 && !w->dry_run) {
 		rc = store_request_begin(&w->ledger->store, e);
 		if (rc == 0) {
 			rc = record(w, &ids, e);
@@ -183,7 +180,46 @@ step_events(struct erase *w, struct err *e)
 		w->ledger->head_wanted = true;
 	}
 	buf_clear(&ids);
-	return rc != 0 ? rc : found;
+	return rc != 0 ? rc : w->at < w->ledger->store.last_event_id;
+}
+
+/* The documents about the object: they hold its values. */
+static int
+erase_proposals(struct erase *w, struct err *e)
+{
+	static const char *const removals[] = {THEIRS("decisions"),
+	    THEIRS("jobs"), THEIRS("receipts"), THEIRS("proposals")};
+	struct buf none = BUF_INIT;
+	int64_t ignored = 0;
+	int rc = record(w, &none, e);
+
+	for (size_t i = 0;
+	     i < sizeof(removals) / sizeof(removals[0]) && rc == 0; i++) {
+		rc = run(w, removals[i], &ignored, e);
+	}
+	return rc;
+}
+
+/* Pages that fall free are overwritten, too. */
+static int
+step_proposals(struct erase *w, struct err *e)
+{
+	struct store *s = &w->ledger->store;
+	int rc = count_proposals(w, e);
+
+	if (rc != 0 || w->dry_run) {
+		return rc;
+	}
+	if (sqlite3_exec(s->db, "PRAGMA secure_delete = ON", NULL, NULL,
+		NULL) != SQLITE_OK) {
+		return store_error(s->db, e, "be erased from");
+	}
+	rc = store_request_begin(s, e);
+	if (rc == 0) {
+		rc = erase_proposals(w, e);
+		store_request_end(s, rc == 0);
+	}
+	return rc;
 }
 
 static int
@@ -196,11 +232,7 @@ step(void *work, struct err *e)
 		return step_events(w, e);
 	}
 	w->proposals_done = true;
-	rc = store_request_begin(&w->ledger->store, e);
-	if (rc == 0) {
-		rc = erase_proposals(w, e);
-		store_request_end(&w->ledger->store, rc == 0);
-	}
+	rc = step_proposals(w, e);
 	return rc != 0 ? rc : 1;
 }
 
@@ -224,7 +256,8 @@ percent(const void *work, const char **phase)
 	const struct erase *w = work;
 
 	*phase = "erasing";
-	return (unsigned)(w->at * 100 / (w->ledger->store.last_event_id + 1));
+	return (unsigned)(w->at * 100 /
+			  (w->ledger->store.last_event_id + WINDOW + 1));
 }
 
 static void
@@ -275,7 +308,8 @@ erase_covers(struct store *s, int64_t event_id)
 	if (sqlite3_prepare_v2(s->reader,
 		"SELECT 1 FROM events WHERE proposal_id = '" ERASURES_ID
 		"' AND kind = 'erased' AND event_id > ?2"
-		" AND instr(CAST(body AS TEXT), ?1) > 0",
+		" AND instr(json_extract(CAST(body AS TEXT), '$.events'), ?1)"
+		" > 0",
 		-1, &st, NULL) == SQLITE_OK) {
 		(void)sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
 		(void)sqlite3_bind_int64(st, 2, event_id);

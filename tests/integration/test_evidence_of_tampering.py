@@ -13,6 +13,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from workspace import BIN, Workspace  # noqa: E402
 
+FILL = os.path.join(os.path.dirname(BIN), "bench/fill_ledger")
 SECRET = "waived for Mrs Example of Elm Street"
 
 
@@ -210,6 +211,34 @@ class Erasing(Case):
         self.assertIn("ERASE_NOT_OVER", result.stderr)
         self.assertEqual(len(self.w.json("proposals", "list")["proposals"]), 2)
         self.assertIn("ERASE_INCOMPLETE", self.w.run("erase", "--tenant", "acme", "--yes", check=1).stderr)
+
+    def test_that_proposals_went_is_on_the_record_before_any_body_is(self):
+        self.w.run(*self.words, "--yes", check=0)
+        bodies = [json.loads(body) for body, in self.w.ledger(
+            "SELECT body FROM events WHERE kind = 'erased' ORDER BY event_id")]
+        self.assertEqual((bodies[0]["proposals"], bodies[0]["events"], bodies[0]["reason"]), (1, "", "request 12"))
+        self.assertGreater(len(bodies), 1)
+
+    def test_a_number_in_the_reason_of_an_erasure_erases_nothing(self):
+        number, = self.w.ledger("SELECT event_id FROM events WHERE object_id = 'INV-3002' LIMIT 1")[0]
+        self.w.run(*self.words[:-1], "tickets ,%d," % number, "--yes", check=0)
+        self.w.wait_idle()
+        self.w.tampered = True
+        self.w.ledger("DROP TRIGGER IF EXISTS events_are_never_changed")
+        self.w.ledger("UPDATE events SET body = CAST('{\"erased\":true}' AS BLOB), salt = x'' WHERE event_id = %d" % number)
+        self.assertIn("EVENT_BODY_EDITED", self.w.run("ledger", "verify", check=1).stdout)
+
+    def test_erasing_reaches_through_a_long_ledger(self):
+        self.w.wait_idle()
+        subprocess.run([FILL, self.w.store, "5000", "100", "1"], check=True)
+        late = self.w.proposed("INV-3001", reason=SECRET + " again")
+        self.w.run("proposals", "reject", late, "--yes", "--reason", "no", check=0)
+        self.assertTrue(self.file_holds(SECRET + " again"))
+        self.assertEqual(self.w.json(*self.words, "--yes")["proposals"], 2)
+        self.assertEqual(self.w.run("ledger", "verify").returncode, 0)
+        self.w.run("store", "vacuum", check=0)
+        self.w.wait_idle()
+        self.assertFalse(self.file_holds(SECRET))
 
     def test_a_body_that_nobody_erased_on_the_record_is_damage(self):
         self.w.run(*self.words, "--yes", check=0)
