@@ -15,34 +15,30 @@ static const char boundary[] =
     "are left out. The signature says that this ledger held these entries at "
     "this position of its chain; each decision carries its own signatures.";
 
-/* What is reported about. Borrowed from the message. */
-struct scope {
-	struct span proposal;
-	struct span tenant;
-	struct span object_type;
-	struct span object_id;
-	struct span principal;
+/* What is reported about, in the order of the statements below. */
+enum scope_field {
+	SCOPE_PROPOSAL,
+	SCOPE_TENANT,
+	SCOPE_OBJECT_TYPE,
+	SCOPE_OBJECT_ID,
+	SCOPE_PRINCIPAL,
+	SCOPE_FIELDS
 };
 
-static const struct {
-	const char *key;
-	size_t at;
-} scope_fields[] = {
-    {"proposal", offsetof(struct scope, proposal)},
-    {"tenant", offsetof(struct scope, tenant)},
-    {"object_type", offsetof(struct scope, object_type)},
-    {"object_id", offsetof(struct scope, object_id)},
-    {"principal", offsetof(struct scope, principal)},
+static const char *const scope_keys[SCOPE_FIELDS] = {
+    "proposal", "tenant", "object_type", "object_id", "principal"};
+
+/* Borrowed from the message; empty: any. */
+struct scope {
+	struct span of[SCOPE_FIELDS];
 };
 
 static int
 take_filter(struct scope *s, const struct msg_filter *f, struct err *e)
 {
-	for (size_t i = 0; i < sizeof(scope_fields) / sizeof(scope_fields[0]);
-	     i++) {
-		if (span_is(f->key, scope_fields[i].key)) {
-			*(struct span *)(void *)((char *)s +
-						 scope_fields[i].at) = f->value;
+	for (size_t i = 0; i < SCOPE_FIELDS; i++) {
+		if (span_is(f->key, scope_keys[i])) {
+			s->of[i] = f->value;
 			return 0;
 		}
 	}
@@ -53,6 +49,7 @@ take_filter(struct scope *s, const struct msg_filter *f, struct err *e)
 static int
 take_scope(const struct msg_query *m, struct scope *s, struct err *e)
 {
+	bool one;
 	int kinds;
 	int rc = 0;
 
@@ -60,10 +57,10 @@ take_scope(const struct msg_query *m, struct scope *s, struct err *e)
 	for (uint32_t i = 0; i < m->filters.count && rc == 0; i++) {
 		rc = take_filter(s, &m->filters.items[i], e);
 	}
-	kinds = (s->proposal.len > 0) + (s->object_id.len > 0) +
-		(s->principal.len > 0);
-	if (rc == 0 &&
-	    (kinds != 1 || (s->proposal.len == 0 && s->tenant.len == 0))) {
+	one = s->of[SCOPE_PROPOSAL].len > 0;
+	kinds = one + (s->of[SCOPE_OBJECT_ID].len > 0) +
+		(s->of[SCOPE_PRINCIPAL].len > 0);
+	if (rc == 0 && (kinds != 1 || (!one && s->of[SCOPE_TENANT].len == 0))) {
 		rc = err_set(e, CS_E_INVALID, "REPORT_SCOPE_INVALID",
 		    "one of --proposal, --object and --principal is wanted, "
 		    "the last two with --tenant");
@@ -76,13 +73,9 @@ put_scope(struct json_out *j, const struct scope *s)
 {
 	json_key(j, "scope");
 	json_open(j, '{');
-	for (size_t i = 0; i < sizeof(scope_fields) / sizeof(scope_fields[0]);
-	     i++) {
-		const struct span *v =
-		    (const struct span *)(const void *)((const char *)s +
-							scope_fields[i].at);
-		if (v->len > 0) {
-			json_field_span(j, scope_fields[i].key, *v);
+	for (size_t i = 0; i < SCOPE_FIELDS; i++) {
+		if (s->of[i].len > 0) {
+			json_field_span(j, scope_keys[i], s->of[i]);
 		}
 	}
 	json_close(j, '}');
@@ -243,40 +236,80 @@ put_reported(
 }
 
 /* An empty bind leaves that condition out. */
+#define IN_SCOPE                                              \
+	" FROM proposals WHERE (?1 = '' OR proposal_id = ?1)" \
+	" AND (?2 = '' OR tenant_id = ?2)"                    \
+	" AND (?3 = '' OR business_object = ?3)"              \
+	" AND (?4 = '' OR object_id = ?4) AND (?5 = '' OR principal = ?5) "
+
+static int
+prepare(struct ledger *l, const char *sql, const struct scope *s,
+    sqlite3_stmt **out, struct err *e)
+{
+	if (sqlite3_prepare_v2(l->store.reader, sql, -1, out, NULL) !=
+	    SQLITE_OK) {
+		return store_error(l->store.reader, e, "be read");
+	}
+	for (int i = 0; i < SCOPE_FIELDS; i++) {
+		const struct span *v = &s->of[i];
+
+		(void)sqlite3_bind_text(*out, i + 1, v->len == 0 ? "" : v->ptr,
+		    (int)v->len, SQLITE_STATIC);
+	}
+	return 0;
+}
+
+/* A report that leaves something out would be worse than none. */
+static int
+check_count(struct ledger *l, const struct scope *s, struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+	int64_t count = -1;
+	int rc = prepare(l, "SELECT count(*)" IN_SCOPE, s, &st, e);
+
+	if (rc != 0) {
+		return rc;
+	}
+	if (sqlite3_step(st) == SQLITE_ROW) {
+		count = stmt_int(st, 0);
+	}
+	(void)sqlite3_finalize(st);
+	if (count < 0) {
+		return store_error(l->store.reader, e, "be read");
+	}
+	if (count == 0 && s->of[SCOPE_PROPOSAL].len > 0) {
+		return err_set(e, CS_E_NOT_FOUND, "PROPOSAL_NOT_FOUND",
+		    "proposal %.*s not found",
+		    SPAN_ARGS(s->of[SCOPE_PROPOSAL]));
+	}
+	if (count > REPORT_PROPOSALS_MAX) {
+		return err_set(e, CS_E_TOO_LARGE, "REPORT_TOO_LARGE",
+		    "%lld proposals would be in it, and %d is the most; no "
+		    "report was written. Ask for one object or one proposal "
+		    "at a time",
+		    (long long)count, REPORT_PROPOSALS_MAX);
+	}
+	return 0;
+}
+
 static int
 put_proposals(
     struct ledger *l, struct json_out *j, const struct scope *s, struct err *e)
 {
-	static const char sql[] =
-	    "SELECT " PROPOSAL_COLUMNS " FROM proposals"
-	    " WHERE (?1 = '' OR proposal_id = ?1)"
-	    " AND (?2 = '' OR tenant_id = ?2)"
-	    " AND (?3 = '' OR business_object = ?3)"
-	    " AND (?4 = '' OR object_id = ?4) AND (?5 = '' OR principal = ?5)"
-	    " ORDER BY seq LIMIT 1001";
 	sqlite3_stmt *st = NULL;
-	size_t before;
-	int rc = sqlite3_prepare_v2(l->store.reader, sql, -1, &st, NULL);
+	int rc = check_count(l, s, e);
 
-	if (rc != SQLITE_OK) {
-		return store_error(l->store.reader, e, "be read");
+	if (rc == 0) {
+		rc = prepare(l,
+		    "SELECT " PROPOSAL_COLUMNS IN_SCOPE "ORDER BY seq", s, &st,
+		    e);
 	}
-	for (size_t i = 0; i < sizeof(scope_fields) / sizeof(scope_fields[0]);
-	     i++) {
-		const struct span *v =
-		    (const struct span *)(const void *)((const char *)s +
-							scope_fields[i].at);
-		(void)sqlite3_bind_text(st, (int)i + 1,
-		    v->len == 0 ? "" : v->ptr, (int)v->len, SQLITE_STATIC);
+	if (rc != 0) {
+		return rc;
 	}
 	json_key(j, "proposals");
-	before = j->buf->len;
 	rc = put_rows(l, j, st, put_reported, e);
 	(void)sqlite3_finalize(st);
-	if (rc == 0 && j->buf->len <= before + 2 && s->proposal.len > 0) {
-		rc = err_set(e, CS_E_NOT_FOUND, "PROPOSAL_NOT_FOUND",
-		    "proposal %.*s not found", SPAN_ARGS(s->proposal));
-	}
 	return rc;
 }
 

@@ -88,6 +88,20 @@ class Reports(Case):
             self.assertIn("REPORT_SCOPE_INVALID", self.w.run("report", *words, check=1).stderr)
         self.assertIn("PROPOSAL_NOT_FOUND", self.w.run("report", "--proposal", "wrp_x", check=1).stderr)
 
+    def test_a_report_that_would_leave_something_out_is_not_written(self):
+        self.w.wait_idle()
+        self.w.tampered = True
+        columns = [row[1] for row in self.w.ledger("PRAGMA table_info(proposals)")]
+        values = ", ".join({"seq": "NULL", "proposal_id": "proposal_id || i", "idempotency_key": "idempotency_key || i"}
+                           .get(c, c) for c in columns)
+        self.w.ledger("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO proposals"
+                      " SELECT %s FROM proposals, n WHERE object_id = 'INV-3002'" % values)
+        result = self.w.run("report", "--object", "invoices:INV-3002", "--tenant", "acme", "--output",
+                            os.path.join(self.w.path, "report"), check=1)
+        self.assertIn("REPORT_TOO_LARGE", result.stderr)
+        self.assertIn("1001 proposals", result.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.w.path, "report")))
+
     def test_a_damaged_ledger_reports_nothing_as_true(self):
         self.w.wait_idle()
         self.w.tampered = True
