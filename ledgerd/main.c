@@ -2,21 +2,22 @@
  * ledgerd - owner of the ledger.
  *
  * Records every read, refusal, proposal, decision and receipt; derives
- *proposals from its own copy of the contract; signs decisions and jobs. Its
- *three listeners are its only way in, and it opens no other socket.
+ * proposals from its own copy of the contract; signs decisions and jobs. Its
+ * three listeners are its only way in, and it opens no other socket.
  *
  * SECURITY
  *	Holds the ledger file and the signing key, never a database credential.
  *	mcpd is treated as hostile: what it sends is checked again against the
  *	contract. A person on the control socket is the peer's uid. A writer's
  *	word is taken for what became of a job that this process gave it, and
- *for nothing else. After start-up it can open no socket and run no program.
+ *	for nothing else. After start-up: no new socket, no other program.
  *
  * DIAGNOSTICS
  *	Fatal: a contract or ledger that cannot be opened or is damaged, a
- *sandbox that cannot be had (exit 111), wrong usage (100), a broken invariant
- *	(abort). A peer that breaks the protocol loses its connection. A commit
- *	that fails is answered as LEDGER_UNAVAILABLE to all whom it concerns.
+ *	sandbox that cannot be had (exit 111), wrong usage (100), a broken
+ *	invariant (abort). A peer that breaks the protocol loses its
+ *	connection. A commit that fails is answered as LEDGER_UNAVAILABLE to all
+ *	whom it concerns.
  */
 #include <limits.h>
 #include <signal.h>
@@ -44,11 +45,12 @@
 static const char usage[] =
     "usage: ledgerd --config FILE --store FILE --listen-fd NAME=N...\n"
     "               [--exit-idle] [--user NAME]\n"
-    "       ledgerd --verify --store COPY --public-key FILE\n";
+    "       ledgerd --verify --store COPY --public-key FILE [--anchor TEXT]\n";
 
 struct options {
 	const char *store;
 	const char *public_key; /* --verify: of the ledger that it was */
+	const char *anchor;     /* --verify: an entry that was kept elsewhere */
 	bool exit_idle;
 	bool verify; /* look at a copy, print what was found, and end */
 };
@@ -64,6 +66,8 @@ parse_options(int argc, char **argv, struct options *o, struct err *e)
 		} else if (strcmp(argv[i], "--public-key") == 0 &&
 			   i + 1 < argc) {
 			o->public_key = argv[++i];
+		} else if (strcmp(argv[i], "--anchor") == 0 && i + 1 < argc) {
+			o->anchor = argv[++i];
 		} else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc) {
 			o->store = argv[++i];
 		} else {
@@ -311,7 +315,7 @@ verify_and_print(
 	    (rc = confine(l, s, o->store, e)) != 0) {
 		return rc;
 	}
-	rc = verify_file(&l->store, key, &text, &holds, e);
+	rc = verify_file(&l->store, key, span_of(o->anchor), &text, &holds, e);
 	buf_putc(&text, '\n');
 	if (rc == 0 &&
 	    fd_write_all(STDOUT_FILENO, text.data, text.len, -1) != 0) {
@@ -483,5 +487,6 @@ main(int argc, char **argv)
 		free(l.signers);
 	}
 	free(l.signer_accounts);
+	freezes_free(&l.freezes);
 	return CS_EXIT_OK;
 }

@@ -109,7 +109,8 @@ check_event(struct walk *w, struct err *e)
 static int
 take_anchor(struct walk *w, struct span text, struct err *e)
 {
-	const char *colon = memchr(text.ptr, ':', text.len);
+	const char *colon =
+	    text.len == 0 ? NULL : memchr(text.ptr, ':', text.len);
 	struct span number = {
 	    text.ptr, colon == NULL ? 0 : (size_t)(colon - text.ptr)};
 
@@ -448,15 +449,17 @@ verify_copy_free(struct verify_copy **v)
 
 int
 verify_file(struct store *file, const uint8_t key[PUBLIC_KEY_LEN],
-    struct buf *out, bool *holds, struct err *e)
+    struct span anchor, struct buf *out, bool *holds, struct err *e)
 {
 	struct walk *w = walk_new(file, key);
 	struct json_out j;
-	int rc;
+	int rc = take_anchor(w, anchor, e);
 
-	do {
-		rc = step(w, e);
-	} while (rc > 0);
+	if (rc == 0) {
+		do {
+			rc = step(w, e);
+		} while (rc > 0);
+	}
 	if (rc == 0) {
 		json_begin(&j, out, 0);
 		put_result(w, &j);

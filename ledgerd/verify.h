@@ -25,8 +25,9 @@ void verify_copy_free(struct verify_copy **v);
 
 /* The whole walk at once, over a file of which nothing but the ledger's public
  * key is known: the document of verify_start in *out, and whether all of it
- * holds. Negative only when it cannot be read. */
+ * holds. Negative only when it cannot be read, or for an anchor that is none.
+ */
 int verify_file(struct store *file, const uint8_t key[PUBLIC_KEY_LEN],
-    struct buf *out, bool *holds, struct err *e);
+    struct span anchor, struct buf *out, bool *holds, struct err *e);
 
 #endif

@@ -11,7 +11,6 @@
 #include "common/base/err.h"
 #include "common/base/fdio.h"
 
-#define COPY_MAX  (UINT32_MAX)
 #define VERIFY_MS (INT64_C(3600) * 1000)
 
 /* Counts, and the first row that does not hold. What to do then is said
@@ -42,32 +41,46 @@ print_verdict(struct view *v)
 	    "file; restore the newest backup that verifies\n");
 }
 
+/* As it is now, whatever its size. */
+static int
+copy_bytes(int from, int to, const char *target, struct err *e)
+{
+	char block[65536];
+	ssize_t got;
+
+	while ((got = read(from, block, sizeof(block))) > 0) {
+		if (fd_write_all(to, block, (size_t)got, -1) != 0) {
+			return err_sys(e, "cannot write %s", target);
+		}
+	}
+	return got == 0 ? 0 : err_sys(e, "cannot read the file");
+}
+
 /* Copied first: looking must not change evidence, and a ledger that is in use
  * goes on. */
 static int
 copy_file(const char *from, const char *folder, const char *suffix,
     bool required, struct err *e)
 {
-	struct buf bytes = BUF_INIT;
 	struct buf source = BUF_INIT;
 	struct buf target = BUF_INIT;
 	int fd;
+	int copy = -1;
 	int rc = 0;
 
 	buf_printf(&source, "%s%s", from, suffix);
 	buf_printf(&target, "%s/copy.db%s", folder, suffix);
 	fd = open(source.data, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		rc = fd_read_rest(fd, COPY_MAX, &bytes, e);
-		fd_close(&fd);
-		if (rc == 0) {
-			rc = file_write_atomic(
-			    target.data, bytes.data, bytes.len, 0600, e);
-		}
+		copy = open(
+		    target.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		rc = copy < 0 ? err_sys(e, "cannot create %s", target.data)
+			      : copy_bytes(fd, copy, target.data, e);
 	} else if (required) {
 		rc = err_sys(e, "cannot open %s", source.data);
 	}
-	buf_clear(&bytes);
+	fd_close(&fd);
+	fd_close(&copy);
 	buf_clear(&source);
 	buf_clear(&target);
 	return rc;
@@ -91,7 +104,8 @@ remove_copies(const char *folder)
 
 /* Have ledgerd walk the copy; what it prints is the document of SHOW. */
 static int
-walk_copy(const char *folder, const char *key, struct buf *out, struct err *e)
+walk_copy(
+    const struct args *a, const char *folder, struct buf *out, struct err *e)
 {
 	char program[PATH_MAX];
 	struct buf copy = BUF_INIT;
@@ -105,8 +119,12 @@ walk_copy(const char *folder, const char *key, struct buf *out, struct err *e)
 		child_add(&c, "--store");
 		child_add(&c, copy.data);
 		child_add(&c, "--public-key");
-		child_add(&c, key);
+		child_add(&c, args_get(a, "public-key"));
 		child_add(&c, "--accept-reduced-isolation");
+		if (args_has(a, "anchor")) {
+			child_add(&c, "--anchor");
+			child_add(&c, args_get(a, "anchor"));
+		}
 		rc = child_run(&c, e);
 	}
 	if (rc == 0 && c.out.len == 0) {
@@ -120,12 +138,13 @@ walk_copy(const char *folder, const char *key, struct buf *out, struct err *e)
 	return rc;
 }
 
+/* The verdict is the exit status, so that a timer can watch it. */
 static int
-print_walk(const struct args *a, const struct buf *out, struct arena *arena,
+print_walk(const struct args *a, struct span document, struct arena *arena,
     struct err *e)
 {
 	struct view v = {0};
-	int rc = view_open(&v, buf_as_span(out), arena, e);
+	int rc = view_open(&v, document, arena, e);
 
 	if (rc != 0) {
 		return rc;
@@ -144,14 +163,13 @@ print_walk(const struct args *a, const struct buf *out, struct arena *arena,
 static int
 verify_offline(const struct args *a, struct err *e)
 {
-	const char *key = args_get(a, "public-key");
 	const char *file = args_get(a, "file");
 	char folder[] = "/tmp/countersign-verify-XXXXXX";
 	struct arena *arena = arena_new();
 	struct buf out = BUF_INIT;
 	int rc = 0;
 
-	if (key == NULL || file == NULL) {
+	if (file == NULL || !args_has(a, "public-key")) {
 		rc = err_set(e, CS_E_INVALID, "USAGE",
 		    "--file and --public-key go together");
 	} else if (mkdtemp(folder) == NULL) {
@@ -159,11 +177,11 @@ verify_offline(const struct args *a, struct err *e)
 	} else {
 		rc = copy_file(file, folder, "", true, e);
 		rc = rc != 0 ? rc : copy_file(file, folder, "-wal", false, e);
-		rc = rc != 0 ? rc : walk_copy(folder, key, &out, e);
+		rc = rc != 0 ? rc : walk_copy(a, folder, &out, e);
 		remove_copies(folder);
 	}
 	if (rc == 0) {
-		rc = print_walk(a, &out, arena, e);
+		rc = print_walk(a, buf_as_span(&out), arena, e);
 	}
 	buf_clear(&out);
 	arena_free(&arena);
@@ -175,7 +193,6 @@ cmd_ledger_verify(const struct args *a, struct err *e)
 {
 	struct control c;
 	struct span answer;
-	struct view v = {0};
 	int rc;
 
 	if (args_has(a, "file") || args_has(a, "public-key")) {
@@ -188,18 +205,7 @@ cmd_ledger_verify(const struct args *a, struct err *e)
 		    e);
 	}
 	if (rc == 0) {
-		rc = view_open(&v, answer, c.arena, e);
-	}
-	if (rc == 0) {
-		if (args_has(a, "json")) {
-			view_json(&v, 0);
-		} else {
-			print_verdict(&v);
-		}
-		/* The verdict is the exit status, so that a timer can watch
-		 * it. */
-		rc = view_bool(&v, 0, "ok") ? CS_EXIT_OK : CS_EXIT_FAILED;
-		view_flush(&v);
+		rc = print_walk(a, answer, c.arena, e);
 	}
 	control_close(&c);
 	return rc;

@@ -123,9 +123,9 @@ class Offline(Case):
         self.key = os.path.join(self.w.path, "public")
         shutil.copy(self.w.store + ".key.pub", self.key)
 
-    def verify(self):
+    def verify(self, *words):
         return subprocess.run([os.path.join(BIN, "countersign"), "ledger", "verify", "--file", self.file, "--public-key",
-                               self.key, "--json"], capture_output=True, text=True, cwd="/", check=False)
+                               self.key, "--json", *words], capture_output=True, text=True, cwd="/", check=False)
 
     def edited(self, *statements):
         with contextlib.closing(sqlite3.connect(self.file)) as db:
@@ -158,6 +158,16 @@ class Offline(Case):
 
     def test_a_chain_that_was_cut_off(self):
         self.assertEqual(self.edited("DELETE FROM events WHERE event_id > 6"), "EVENTS_TRUNCATED")
+
+    def test_an_entry_that_was_kept_elsewhere_is_compared(self):
+        anchor = self.w.sql("SELECT ledger_head FROM synapsor_writeback_receipts")[0][0]
+        self.assertEqual(self.verify("--anchor", anchor).returncode, 0)
+        other = anchor[:-1] + ("0" if anchor[-1] != "0" else "1")
+        for wrong, code in ((other, "ANCHOR_MISMATCH"), ("99999" + anchor[anchor.index(":"):], "ANCHOR_MISSING")):
+            self.assertIn(code, self.verify("--anchor", wrong).stdout)
+        result = self.verify("--anchor", "x")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("ANCHOR_INVALID", result.stderr)
 
     def test_another_key(self):
         with open(self.key, "w") as file:
