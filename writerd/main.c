@@ -7,18 +7,19 @@
  *
  * SECURITY
  *	Holds the write URLs (in guarded memory, delivered after the process
- *became undumpable). Believes nobody: signature, hash, contract, approvals,
- *bounds, tenant and expiry are verified here before a transaction is opened.
- *Every identifier comes from the contract, every value is a parameter. After
- *	start-up it can reach the databases that it was given and nothing else.
+ *	became undumpable). Believes nobody: signature, hash, contract,
+ *	approvals, bounds, tenant and expiry are verified here before a
+ *	transaction is opened. Every identifier comes from the contract, every
+ *	value is a parameter. After start-up it can reach the databases that it
+ *	was given and nothing else.
  *
  * DIAGNOSTICS
  *	Fatal: contract, key or credentials that cannot be had, a ledger with
  *	another key or contract, a sandbox that cannot be had (exit 111). A job
- *that does not hold is refused with a receipt. An unknown COMMIT is settled by
- *	the receipt row, never by trying again. When ledgerd goes away a
- *	transaction whose COMMIT was not sent is rolled back and the process
- *	ends.
+ *	that does not hold is refused with a receipt. An unknown COMMIT is
+ *	settled by the receipt row, never by trying again. When ledgerd goes
+ *	away a transaction whose COMMIT was not sent is rolled back and the
+ *	process ends.
  */
 #include <unistd.h>
 

@@ -2,7 +2,7 @@
  * countersign-review - the terminal screen of `countersign review`.
  *
  * Shows the queue of proposals and one of them in full, and records the
- *decision of the person at the keyboard about exactly what is on the screen.
+ * decision of the person at the keyboard about exactly what is on the screen.
  *
  * SECURITY
  *	Holds no credential and opens no ledger file: it is a client of
@@ -15,7 +15,7 @@
  * DIAGNOSTICS
  *	Exit 0 at the end; 1 without a terminal or for a wrong option, explained
  *	on standard error. While it runs, errors stand in the last line; a
- *ledger that went away is asked for again every few seconds.
+ *	ledger that went away is asked for again every few seconds.
  */
 #include <curses.h>
 #include <string.h>

@@ -4,8 +4,7 @@
  * same one. The first principal of a line is the person, principals that begin
  * with "role:" are roles:
  *
- *	alice,role:billing_lead namespaces="countersign" ssh-ed25519 AAAA…
- *laptop
+ *	alice,role:lead namespaces="countersign" ssh-ed25519 AAAA… laptop
  *
  * A person may have several keys, on several lines; no two people share one.
  * A key that is taken out of the file is revoked from that moment on.

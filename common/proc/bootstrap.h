@@ -6,8 +6,7 @@
  *	supervisor -> child	SECRET <name>\0<value>	any number
  *	supervisor -> child	GO			no more secrets
  *	child -> supervisor	CONFINED <degradations>	sandboxed and serving
- *	child -> supervisor	FAILED <message>	instead of any of its
- *own
+ *	child -> supervisor	FAILED <message>	instead of its own
  *
  * After CONFINED nobody sends: the channel lives on so that each side sees the
  * other one go. Neither side trusts lengths: a truncated or unknown packet, or

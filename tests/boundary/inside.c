@@ -1,9 +1,9 @@
 /*
  * An attacker inside a daemon. Linked into copies of the real daemons, it forks
  * off before they confine themselves and waits for commands on a FIFO beside
- *the program (attack.PROGRAM.in). For each command it forks a process that goes
- * through the daemon's own confinement, with the daemon's own descriptors, uid
- * and rules, then does one thing that an attacker would, and answers on
+ * the program (attack.PROGRAM.in). For each command it forks a process that
+ * goes through the daemon's own confinement, with the daemon's own descriptors,
+ * uid and rules, then does one thing that an attacker would, and answers on
  * attack.PROGRAM.out with `yes` (it worked), `no ERRNO` or `killed`:
  *
  *	read PATH | write PATH | unix PATH | tcp PORT | netlink | bind
