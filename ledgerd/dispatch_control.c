@@ -153,13 +153,17 @@ on_signed(struct conn *c, uint32_t id, const void *message)
 static void
 on_freeze(struct conn *c, uint32_t id, const void *message)
 {
+	const struct msg_freeze *m = message;
 	struct buf document = BUF_INIT;
 	struct person person;
 	struct err e = {0};
 	int rc;
 
 	person_of(c->ledger, c->uid, &person);
-	rc = freezes_set(c->ledger, &person, message, &document, &e);
+	rc = freezes_set(c->ledger, &person, m, &document, &e);
+	if (rc == 0 && !m->frozen) {
+		release_to_waiting(c->ledger);
+	}
 	answer(c, id, rc, &document, &e);
 }
 
@@ -250,8 +254,7 @@ await_writer(
     struct conn *c, uint32_t id, struct span proposal_id, uint32_t wait_ms)
 {
 	wait_for_receipt(c, id, proposal_id, wait_ms);
-	release_to_waiting(c->ledger, ROLE_WRITER);
-	release_to_waiting(c->ledger, ROLE_HANDLER);
+	release_to_waiting(c->ledger);
 }
 
 static void

@@ -115,6 +115,31 @@ release_checked(struct ledger *l, struct proposal *p, const struct mint *mint,
 			     operator_name, body, e);
 }
 
+/* To look something up is no change, but an application that is asked again
+ * may make one. */
+static bool
+must_wait(const struct ledger *l, enum proto_role role,
+    const struct job_row *job, struct span tenant)
+{
+	return (role == ROLE_HANDLER || !job->settle) &&
+	       freezes_cover(l, tenant, job->action) != NULL;
+}
+
+static int
+check_asked_again(
+    const struct ledger *l, const struct proposal *p, struct err *e)
+{
+	struct job_row job = {.settle = true, .action = p->action};
+
+	return must_wait(l, job_executor_role(l, p->action), &job, p->tenant_id)
+		   ? err_set(e, CS_E_STATE, "FROZEN",
+			 "the application is not asked again while this is "
+			 "frozen. Whether it changed anything stays unknown. "
+			 "'countersign freeze list' shows why, 'countersign "
+			 "thaw' ends it")
+		   : 0;
+}
+
 /* A retry: look the receipt up again, or wait for the job that already does. */
 static int
 release_again(struct ledger *l, struct proposal *p, struct err *e)
@@ -124,6 +149,9 @@ release_again(struct ledger *l, struct proposal *p, struct err *e)
 
 	if (rc == 0) {
 		rc = reconcile_refuse_look_up(l, p, e);
+	}
+	if (rc == 0) {
+		rc = check_asked_again(l, p, e);
 	}
 	if (rc == 0) {
 		rc = job_is_open(l, p, e);
@@ -212,7 +240,7 @@ next_job(
 						 : CS_E_UNAVAILABLE;
 		}
 		if (job_executor_role(l, job->action) != role ||
-		    (!job->settle && freezes_cover(l, tenant, job->action))) {
+		    must_wait(l, role, job, tenant)) {
 			continue;
 		}
 		if (job->expires_us > clock_now_us()) {
@@ -264,12 +292,16 @@ release_lease_next(struct conn *writer)
 }
 
 void
-release_to_waiting(struct ledger *l, enum proto_role role)
+release_to_waiting(struct ledger *l)
 {
-	struct conn *writer = conn_claiming(l, role);
+	static const enum proto_role roles[] = {ROLE_WRITER, ROLE_HANDLER};
 
-	if (writer != NULL) {
-		release_lease_next(writer);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		struct conn *writer = conn_claiming(l, roles[i]);
+
+		if (writer != NULL) {
+			release_lease_next(writer);
+		}
 	}
 }
 
@@ -646,8 +678,7 @@ release_lost(struct ledger *l, int64_t job_seq)
 		log_err(LOG_LEVEL_ERR, "lost_job_not_recorded", &e);
 	}
 	group_commit_want(l);
-	release_to_waiting(l, ROLE_WRITER);
-	release_to_waiting(l, ROLE_HANDLER);
+	release_to_waiting(l);
 }
 
 /* Row by row until none is left: `fn` takes each out of its state, so the

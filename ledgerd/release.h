@@ -28,8 +28,8 @@ int release_job(struct ledger *l, struct span proposal_id,
  * happens when there is none. */
 void release_lease_next(struct conn *writer);
 
-/* The same for one of that role that waits; nothing if none does. */
-void release_to_waiting(struct ledger *l, enum proto_role role);
+/* The same for a writer and a handler that wait; nothing if none does. */
+void release_to_waiting(struct ledger *l);
 
 /* With "apply": "on_approval": release the oldest approved proposal that can be
  * released to this writer (NULL: none waits), unless it got a job already. */

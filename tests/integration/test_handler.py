@@ -8,6 +8,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from app import SECRET, TOKEN, App  # noqa: E402
+from postgres import wait_for  # noqa: E402
 from workspace import Workspace, child_of, contract  # noqa: E402
 
 
@@ -256,6 +257,44 @@ class AnUnknownOutcome(Handled):
         self.assertEqual((receipt["status"], receipt["safe_error_code"]), ("outcome_unknown", "HANDLER_NOT_SETTLED"))
         self.assertIn("ROW_CHANGED_AFTER_PROPOSAL", receipt["details"]["explanation"])
         self.assertEqual(self.state(identifier), "outcome_unknown")
+
+    def test_an_application_is_not_asked_again_while_that_is_frozen(self):
+        conflict = {"status": "conflict", "rows_affected": 0, "source_database_mutated": False,
+                    "safe_error_code": "ROW_CHANGED_AFTER_PROPOSAL"}
+        self.app.mode = ("apply-then-500", (conflict, "normal"))
+        identifier = self.w.approved()
+        self.apply(identifier, check=1)
+        wait_for(lambda: self.w.ledger("SELECT 1 FROM jobs WHERE settle AND state = 'reported'"), 20, "the look-up")
+        asked = len(self.app.requests)
+        self.w.run("freeze", "--tenant", "acme", "--reason", "incident", check=0)
+        result = self.w.run("apply", identifier, check=1)
+        self.assertIn("FROZEN", result.stderr)
+        self.assertIn("stays unknown", result.stderr)
+        self.assertEqual(len(self.app.requests), asked)
+        self.w.run("thaw", "--tenant", "acme", "--reason", "over", check=0)
+        self.assertEqual(self.apply(identifier, check=0)["status"], "already_applied")
+        self.assertEqual(len(self.app.effects), 1)
+
+    def test_a_follow_up_that_is_frozen_waits_for_the_thaw(self):
+        config = handled()
+        config["executors"]["app"]["timeout_ms"] = 20000  # time for the freeze
+        self.w = self.workspace(config)
+
+        def freeze():
+            self.w.run("freeze", "--reason", "incident", check=0)
+            return "apply-then-500"
+
+        self.app.mode = (freeze, "normal")
+        mcp = self.w.serve(no_writer=False)  # so that the handler's daemon stays
+        self.addCleanup(mcp.close)
+        mcp.initialize()
+        identifier = self.w.approved()
+        self.apply(identifier, check=1)
+        time.sleep(1)
+        self.assertEqual(len(self.app.requests), 1)
+        self.w.run("thaw", "--reason", "over", check=0)
+        wait_for(lambda: self.state(identifier) == "applied", 5, "the follow-up after the thaw")
+        self.assertEqual(len(self.app.effects), 1)
 
 
 SCRIPT = '''

@@ -81,6 +81,8 @@ class App:
             return peer.answer(401, json.dumps({"status": "failed", "safe_error_code": why}).encode())
         request = json.loads(body)
         mode, self.mode = self.mode if isinstance(self.mode, tuple) else (self.mode, "normal")
+        if callable(mode):
+            mode = mode()
         if mode == "redirect":
             return peer.answer(307, b"", location="/elsewhere")
         if mode == "huge":
