@@ -30,7 +30,16 @@ share_of(const struct contract_auto_limit *limit, const struct change_set *cs)
 	if (v == NULL || json_int64(v->value.text, &value) != 0) {
 		return 0;
 	}
-	return value < 0 ? -value : value;
+	return value == INT64_MIN ? INT64_MAX : value < 0 ? -value : value;
+}
+
+/* Both are at least 0. */
+static int64_t
+projected(const struct tally *t)
+{
+	return t->observed > INT64_MAX - t->proposed
+		   ? INT64_MAX
+		   : t->observed + t->proposed;
 }
 
 static int
@@ -70,7 +79,7 @@ put_tally(struct json_out *j, const struct tally *t)
 	json_field_text(j, "per", t->limit->per_object ? "object" : "tenant");
 	json_field_int(j, "observed", t->observed);
 	json_field_int(j, "proposed", t->proposed);
-	json_field_int(j, "projected", t->observed + t->proposed);
+	json_field_int(j, "projected", projected(t));
 	json_field_int(j, "maximum", t->limit->maximum);
 	json_close(j, '}');
 }
@@ -108,7 +117,7 @@ comes_near(const struct tally *t)
 {
 	int64_t near = t->limit->maximum - t->limit->maximum / 5;
 
-	return t->observed < near && t->observed + t->proposed >= near;
+	return t->observed < near && projected(t) >= near;
 }
 
 static int

@@ -34,6 +34,21 @@ build_rule(const struct tree *t, struct arena *a, uint32_t node,
 	}
 }
 
+/* A total may be of any size; validation has seen that it is a positive
+ * integer. One that no int64_t holds is no limit that a sum can reach. */
+static int64_t
+take_total(const struct tree *t, uint32_t limit)
+{
+	struct buf number = BUF_INIT;
+	int64_t value = INT64_MAX;
+
+	if (tree_number(t, tree_get(t, limit, "maximum"), &number)) {
+		(void)json_int64(buf_as_span(&number), &value);
+	}
+	buf_clear(&number);
+	return value;
+}
+
 static void
 build_limits(const struct tree *t, struct arena *a, uint32_t list,
     struct contract_automatic *out)
@@ -46,7 +61,7 @@ build_limits(const struct tree *t, struct arena *a, uint32_t list,
 		struct contract_auto_limit *l =
 		    &out->limits[out->limit_count++];
 		l->column = build_text(t, a, it.value, "column", NULL);
-		l->maximum = build_count(t, it.value, "maximum", 1);
+		l->maximum = take_total(t, it.value);
 		l->window = (enum auto_window)build_choice(
 		    t, it.value, "window", contract_windows);
 		l->per_object =

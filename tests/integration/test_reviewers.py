@@ -98,6 +98,13 @@ class People(unittest.TestCase):
         digest = self.w.json("proposals", "show", identifier)["proposal"]["proposal_hash"]
         return peer.request(kind, text(identifier) + text(digest) + u32(1) + bytes([ACTIONS.index(action)]) + text(reason))
 
+    def proposed(self, fee, invoice="INV-3001", reason="small"):
+        answer = self.mcp.propose(invoice, fee=fee, reason=reason)
+        self.assertTrue(answer["ok"], answer)
+        identifier = answer["proposal"]["id"]
+        shown = self.w.json("proposals", "show", identifier)
+        return identifier, shown["proposal"]["state"], [e["kind"] for e in shown["events"]]
+
     def state(self, identifier):
         return self.w.json("proposals", "show", identifier)["proposal"]["state"]
 
@@ -338,13 +345,6 @@ class Automatic(People):
                    {"column": "late_fee_cents", "maximum": 1500, "window": "24h", "per": "tenant"}]}}
     document = {}
 
-    def proposed(self, fee, invoice="INV-3001", reason="small"):
-        answer = self.mcp.propose(invoice, fee=fee, reason=reason)
-        self.assertTrue(answer["ok"], answer)
-        identifier = answer["proposal"]["id"]
-        shown = self.w.json("proposals", "show", identifier)
-        return identifier, shown["proposal"]["state"], [e["kind"] for e in shown["events"]]
-
     def test_what_fits_the_rules_is_approved_and_written_without_a_person(self):
         identifier, state, _ = self.proposed(500)
         self.assertEqual(state, "approved")
@@ -378,6 +378,34 @@ class Automatic(People):
     def test_a_freeze_is_a_freeze_of_the_policy_too(self):
         self.w.run("freeze", "--reason", "x", check=0)
         self.assertEqual(self.proposed(500)[1], "pending_review")
+
+
+class AutomaticEdges(People):
+    """The smallest and the largest number that there are."""
+
+    approval = {"automatic": {
+        "columns": {"late_fee_cents": {"minimum": -2**63, "maximum": 2**63 - 1}, "waiver_reason": {"max_length": 40}},
+        "limits": [{"column": "late_fee_cents", "maximum": 2**63 - 1, "window": "day", "per": "tenant"}]}}
+    document = {}
+
+    def setUp(self):
+        super().setUp()
+        self.mcp.close()
+        self.w.wait_idle()
+        with open(self.w.config) as file:
+            config = json.load(file)
+        by = config["capabilities"][1]
+        by["args"]["fee"] = {"type": "number", "required": False}
+        by["numeric_bounds"]["late_fee_cents"] = {"minimum": -2**63, "maximum": 2**63 - 1}
+        self.w.write_config(config)
+        self.mcp = self.w.serve(no_writer=False)
+        self.addCleanup(self.mcp.close)
+        self.mcp.initialize()
+
+    def test_a_sum_that_no_number_holds_waits_for_a_person(self):
+        self.assertEqual(self.proposed(-2**63)[1], "approved")
+        for fee in (1, -2**63, 2**63 - 1):
+            self.assertEqual(self.proposed(fee, "INV-3002")[1], "pending_review")
 
 
 class InHand(People):
