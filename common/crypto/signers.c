@@ -155,7 +155,11 @@ take_time(struct span text, int64_t *out_us)
 	tm.tm_min = part[4];
 	tm.tm_sec = part[5];
 	*out_us = (int64_t)timegm(&tm) * 1000000;
-	return true;
+	/* There is no 13th month: timegm would make it the next year's first.
+	 */
+	return tm.tm_year == part[0] - 1900 && tm.tm_mon == part[1] - 1 &&
+	       tm.tm_mday == part[2] && tm.tm_hour == part[3] &&
+	       tm.tm_min == part[4] && tm.tm_sec == part[5];
 }
 
 /* Is our namespace among them? A pattern is not looked into. */

@@ -231,6 +231,8 @@ only_what_is_understood_is_accepted(void **state)
 	    {"ada valid-after=\"20260101\" " KEY_A, -1},
 	    {"ada valid-after=\"2026010\" " KEY_A, -1},
 	    {"ada valid-after=\"202601011200Z\" " KEY_A, 1},
+	    {"ada valid-before=\"20261301Z\" " KEY_A, -1},
+	    {"ada valid-before=\"202602301260Z\" " KEY_A, -1},
 	    {"ada no-such-option " KEY_A, -1},
 	    {"ada ssh-ed25519", -1},
 	    {"ada ssh-ed25519 AAAA", -1},
