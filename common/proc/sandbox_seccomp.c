@@ -90,6 +90,8 @@ sandbox_test_mode(const char *mode)
 				   ? SECCOMP_RET_KILL_PROCESS
 			       : strcmp(mode, "log") == 0 ? SECCOMP_RET_LOG
 							  : 0;
+	/* A word that is none would be a test that tests nothing. */
+	cs_assert(sandbox_test_refusal != 0 || mode[0] == '\0');
 }
 #endif
 
