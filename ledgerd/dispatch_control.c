@@ -89,7 +89,7 @@ answer_decided(struct conn *c, uint32_t id, const struct person *person,
 	json_open(&j, '{');
 	json_field_text(&j, "user", person->user);
 	json_field_int(&j, "uid", person->uid);
-	json_field_bool(&j, "listed", person->row != NULL);
+	json_field_bool(&j, "listed", person->row != NULL || person->is_signer);
 	json_close(&j, '}');
 	json_close(&j, '}');
 	release_by_policy(conn_claiming(l, job_executor_role(l, p->action)));

@@ -17,7 +17,9 @@ signer_of(const struct ledger *l, int64_t uid)
 void
 person_of(const struct ledger *l, int64_t uid, struct person *out)
 {
-	*out = (struct person){.uid = uid, .is_owner = uid == l->owner_uid};
+	*out = (struct person){.uid = uid,
+	    .is_signer = signer_of(l, uid) != NULL,
+	    .is_owner = uid == l->owner_uid};
 	for (size_t i = 0; i < l->reviewer_count; i++) {
 		if (l->reviewers[i].uid == uid) {
 			out->row = l->reviewers[i].row;
@@ -26,7 +28,7 @@ person_of(const struct ledger *l, int64_t uid, struct person *out)
 	if (out->row != NULL) {
 		(void)snprintf(
 		    out->user, sizeof(out->user), "%s", out->row->user);
-	} else if (signer_of(l, uid) != NULL) {
+	} else if (out->is_signer) {
 		(void)snprintf(out->user, sizeof(out->user), "%s",
 		    signer_of(l, uid)->user);
 	} else if (out->is_owner) {

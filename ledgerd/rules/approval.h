@@ -15,6 +15,7 @@ struct person {
 	char user[64];
 	int64_t uid;
 	const struct contract_reviewer *row; /* NULL: not listed */
+	bool is_signer;                      /* by the file, at start-up */
 	bool is_owner;
 };
 

@@ -124,6 +124,7 @@ class Signatures(People):
         identifier = self.propose()
         result = self.approve("games", identifier, check=0)
         self.assertIn("signing with", result.stderr)
+        self.assertRegex(result.stdout, r"reviewer: games \(uid \d+\)\n")
         decision = self.w.json("proposals", "show", identifier)["decisions"][0]
         self.assertEqual(decision["statement"]["reviewer"]["user"], "games")
         before = self.fee()
