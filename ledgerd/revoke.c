@@ -6,7 +6,8 @@
 #include "ledgerd/rules/approval.h"
 #include "ledgerd/store/events.h"
 
-/* The job that a connection works on, when it is one that writes. */
+/* The job that a connection works on, when it is one that may write: an
+ * application that is asked again may, a receipt that is looked up never. */
 static bool
 job_in_hand(struct conn *c, struct job_row *job)
 {
@@ -14,7 +15,7 @@ job_in_hand(struct conn *c, struct job_row *job)
 
 	return c->leased_seq != 0 &&
 	       job_find_leased(c->ledger, c->leased_seq, job, &e) == 0 &&
-	       !job->settle;
+	       (!job->settle || c->role == ROLE_HANDLER);
 }
 
 /* It leaves with the turn's commit, like an answer: what it rests on is on

@@ -18,8 +18,8 @@ may_send(struct work *w, const struct checked_job *job, struct arena *a,
 		return true;
 	}
 	answer_failed(out, reason,
-	    "The ledger went away, or took the approval back, before the "
-	    "request was sent.");
+	    "Before the request was sent the ledger went away, took the "
+	    "approval back or froze it; nothing was sent.");
 	return false;
 }
 
