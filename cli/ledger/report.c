@@ -69,13 +69,33 @@ open_envelope(
 	return 0;
 }
 
+/* A value that came from an application: what Markdown would read as its own
+ * comes out as an escape, as control characters do. */
+static const char *
+cell(struct view *v, uint32_t object, const char *key)
+{
+	const char *text = view_text(v, object, key, "?");
+	struct buf out = BUF_INIT;
+	const char *copy;
+
+	for (; *text != '\0'; text++) {
+		if (strchr("`|<*[", *text) != NULL) {
+			buf_printf(&out, "\\u%04x", (unsigned)*text);
+		} else {
+			buf_putc(&out, *text);
+		}
+	}
+	copy = arena_strndup(v->arena, buf_text(&out), out.len);
+	buf_clear(&out);
+	return copy;
+}
+
 static void
 put_entry(struct view *v, uint32_t entry)
 {
-	view_print(v, "| %s | %s | %s | %s |\n",
-	    view_text(v, entry, "event_id", "?"),
-	    view_text(v, entry, "at", "?"), view_text(v, entry, "kind", "?"),
-	    view_text(v, entry, "actor", "?"));
+	view_print(v, "| %s | %s | %s | %s |\n", cell(v, entry, "event_id"),
+	    cell(v, entry, "at"), cell(v, entry, "kind"),
+	    cell(v, entry, "actor"));
 }
 
 static void
@@ -85,10 +105,8 @@ put_decision(struct view *v, uint32_t decision)
 	uint32_t who = json_get(&v->doc, statement, "reviewer");
 	uint32_t ssh = json_get(&v->doc, decision, "ssh_signature");
 
-	view_print(v, "- %s by `%s` at %s, %s\n",
-	    view_text(v, statement, "action", "?"),
-	    view_text(v, who, "user", "?"),
-	    view_text(v, statement, "issued_at", "?"),
+	view_print(v, "- %s by `%s` at %s, %s\n", cell(v, statement, "action"),
+	    cell(v, who, "user"), cell(v, statement, "issued_at"),
 	    ssh != JSON_NONE && v->doc.nodes[ssh].type == JSON_STRING
 		? "signed with a key of their own"
 		: "signed by the ledger");
@@ -102,14 +120,12 @@ put_proposal(struct view *v, uint32_t p)
 	view_print(v,
 	    "\n## `%s`\n\n%s `%s` of `%s`, proposed by `%s`: **%s**, "
 	    "source database changed: %s\n\n",
-	    view_text(v, p, "proposal_id", "?"), view_text(v, p, "action", "?"),
-	    view_text(v, p, "object_id", "?"),
-	    view_text(v, p, "business_object", "?"),
-	    view_text(v, p, "principal", "?"), view_text(v, p, "state", "?"),
+	    cell(v, p, "proposal_id"), cell(v, p, "action"),
+	    cell(v, p, "object_id"), cell(v, p, "business_object"),
+	    cell(v, p, "principal"), cell(v, p, "state"),
 	    view_bool(v, p, "source_database_mutated") ? "yes" : "no");
 	view_print(v, "Hash `%s` under contract `%s`.\n\n",
-	    view_text(v, p, "proposal_hash", "?"),
-	    view_text(v, p, "contract_digest", "?"));
+	    cell(v, p, "proposal_hash"), cell(v, p, "contract_digest"));
 	for (uint32_t i = view_first(v, list); i != JSON_NONE;
 	     i = view_next(v, list, i)) {
 		put_decision(v, i);

@@ -11,7 +11,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from workspace import BIN, Workspace  # noqa: E402
+from workspace import BIN, Workspace, contract  # noqa: E402
 
 FILL = os.path.join(os.path.dirname(BIN), "bench/fill_ledger")
 SECRET = "waived for Mrs Example of Elm Street"
@@ -68,6 +68,19 @@ class Reports(Case):
                 with open(path, "wb") as file:
                     file.write(good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
                 self.assertNotEqual(self.verify(path).returncode, 0, (words, at, good[at - 20:at + 20]))
+
+    def test_a_name_on_the_page_is_a_name_and_no_markdown(self):
+        config = contract()
+        config["trusted_context"]["values"]["principal"] = "bot` **approved** | <b>x"
+        w = Workspace("sqlite", config=config)
+        self.addCleanup(w.close)
+        path = os.path.join(w.path, "page.md")
+        w.run("report", "--proposal", w.proposed(), "--format", "markdown", "--output", path, check=0)
+        with open(path) as file:
+            page = file.read().split("```countersign-report")[0]
+        self.assertIn(r"proposed by `bot\u0060 \u002a\u002aapproved\u002a\u002a \u007c \u003cb>x`", page)
+        self.assertNotIn("**approved**", page)
+        self.assertEqual(self.verify(path, w.store + ".key.pub").returncode, 0)
 
     def test_another_ledgers_key_does_not_fit(self):
         path = self.report("--proposal", self.identifier)
