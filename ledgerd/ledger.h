@@ -45,6 +45,7 @@ struct ledger {
 	int64_t owner_uid;
 	struct reviewer *reviewers;
 	size_t reviewer_count;
+	struct signers signer_file;
 	struct signers *signers; /* NULL: the contract names no file */
 	struct signer_account *signer_accounts;
 	size_t signer_account_count;

@@ -359,12 +359,9 @@ set_up(
 		return rc;
 	}
 	crypto_init();
-	if (contract->allowed_signers != NULL) {
-		l->signers = xcalloc(1, sizeof(*l->signers));
-		if ((rc = signers_open(
-			 contract->allowed_signers, l->signers, e)) != 0) {
-			return rc;
-		}
+	if ((rc = signers_open(contract->allowed_signers, &l->signer_file,
+		 &l->signers, e)) != 0) {
+		return rc;
 	}
 	resolve_people(l);
 	event_set_log_callback(on_library_says);
@@ -482,10 +479,7 @@ main(int argc, char **argv)
 	store_close(&l.store);
 	verifier_free(&l.verifier);
 	sign_key_free(&l.key);
-	if (l.signers != NULL) {
-		signers_clear(l.signers);
-		free(l.signers);
-	}
+	signers_clear(&l.signer_file);
 	free(l.signer_accounts);
 	freezes_free(&l.freezes);
 	return CS_EXIT_OK;

@@ -194,12 +194,9 @@ set_up(struct writer *w, int argc, char **argv, struct arena *a, struct err *e)
 				       w->ledger_key, e)) != 0)) {
 		return rc;
 	}
-	if (w->contract->allowed_signers != NULL) {
-		w->work.authority.signers = &w->signers;
-		if ((rc = signers_open(
-			 w->contract->allowed_signers, &w->signers, e)) != 0) {
-			return rc;
-		}
+	if ((rc = signers_open(w->contract->allowed_signers, &w->signers,
+		 &w->work.authority.signers, e)) != 0) {
+		return rc;
 	}
 	w->runner_id = startup_env_dup(&w->startup, "SYNAPSOR_RUNNER_ID");
 	sources_init(&w->sources, w->contract);

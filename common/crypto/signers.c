@@ -330,9 +330,15 @@ read_file(struct signers *s, struct err *e)
 }
 
 int
-signers_open(const char *path, struct signers *out, struct err *e)
+signers_open(const char *path, struct signers *out, struct signers **in_use,
+    struct err *e)
 {
+	*in_use = NULL;
+	if (path == NULL) {
+		return 0;
+	}
 	*out = (struct signers){.path = path, .arena = arena_new()};
+	*in_use = out;
 	return read_file(out, e);
 }
 

@@ -39,9 +39,11 @@ struct signers {
  * Read the file, under the rules of file_read_trusted. CS_E_CONFIG with
  * SIGNERS_INVALID and the line for anything that is not understood or not
  * accepted: certificate authorities, patterns, one key for two people.
- * `path` is borrowed; signers_clear frees the rest.
+ * `path` is borrowed; signers_clear frees the rest. *in_use is `out`, or NULL
+ * without a path: then nobody signs.
  */
-int signers_open(const char *path, struct signers *out, struct err *e);
+int signers_open(const char *path, struct signers *out, struct signers **in_use,
+    struct err *e);
 void signers_clear(struct signers *s);
 
 /* Parse the text into `out` (its arena must be there). */

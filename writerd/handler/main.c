@@ -167,12 +167,9 @@ set_up(struct asker *w, int argc, char **argv, struct arena *a, struct err *e)
 		(rc = public_key_load(w->key, w->ledger_key, e)) != 0)) {
 		return rc;
 	}
-	if (w->contract->allowed_signers != NULL) {
-		w->work.authority.signers = &w->signers;
-		if ((rc = signers_open(
-			 w->contract->allowed_signers, &w->signers, e)) != 0) {
-			return rc;
-		}
+	if ((rc = signers_open(w->contract->allowed_signers, &w->signers,
+		 &w->work.authority.signers, e)) != 0) {
+		return rc;
 	}
 	w->runner_id = startup_env_dup(&w->startup, "SYNAPSOR_RUNNER_ID");
 	handlers_init(&w->handlers, w->contract);
