@@ -163,6 +163,8 @@ on_freeze(struct conn *c, uint32_t id, const void *message)
 	rc = freezes_set(c->ledger, &person, m, &document, &e);
 	if (rc == 0 && !m->frozen) {
 		release_to_waiting(c->ledger);
+		release_by_policy(conn_claiming(c->ledger, ROLE_WRITER));
+		release_by_policy(conn_claiming(c->ledger, ROLE_HANDLER));
 	}
 	answer(c, id, rc, &document, &e);
 }

@@ -349,6 +349,11 @@ release_by_policy(struct conn *writer)
 			release_lease_next(writer);
 			return;
 		}
+		/* A freeze is somebody's will, and would be told with every
+		 * claim. */
+		if (strcmp(err_reason(&e), "FROZEN") == 0) {
+			continue;
+		}
 		/* Expired, or from another contract: a person has to look. */
 		log_event(LOG_LEVEL_WARN, "not_released",
 		    "proposal=\"%.*s\" reason=%s detail=\"%s\"", SPAN_ARGS(id),

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from postgres import wait_for  # noqa: E402
 from wire import Peer, text, u32  # noqa: E402
-from workspace import BIN, Workspace, contract  # noqa: E402
+from workspace import BIN, Workspace, contract, processes  # noqa: E402
 
 # Accounts that every Debian has: ssh-keygen wants to know who it runs as.
 PEOPLE = ("games", "man", "news", "proxy")
@@ -502,6 +503,22 @@ class Freezes(People):
         self.assertEqual(self.fee(), 5500)
         self.assertIn("nothing is frozen", self.w.run("thaw", "--reason", "solved", check=0).stdout)
         self.assertEqual(self.w.json("apply", first)["status"], "applied")
+
+    def test_what_is_applied_without_being_asked_waits_for_the_thaw(self):
+        w = Workspace("sqlite", config=contract(apply="on_approval"))
+        self.addCleanup(w.close)
+        identifier = w.approved()
+        w.run("freeze", "--tenant", "acme", "--reason", "incident", check=0)
+        mcp = w.serve(no_writer=False)
+        self.addCleanup(mcp.close)
+        mcp.initialize()
+        wait_for(lambda: processes(w.store, "writerd"), 20, "the writer")
+        time.sleep(3)  # more than one claim
+        self.assertEqual(w.row("INV-3001")[0], 5500)
+        with open(w.store + ".log") as file:
+            self.assertNotIn("not_released", file.read())
+        w.run("thaw", "--tenant", "acme", "--reason", "over", check=0)
+        wait_for(lambda: w.json("proposals", "show", identifier)["proposal"]["state"] == "applied", 5, "the change")
 
     def test_a_freeze_of_one_tenant_or_capability_leaves_the_others(self):
         identifier = self.propose()
